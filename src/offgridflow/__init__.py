@@ -1,0 +1,1 @@
+"""Cloud bills and the providers' own carbon reports in, an auditable emission ledger out."""

@@ -1,0 +1,1 @@
+"""The one door out to providers: pace, retry, error classes, pages, redaction, events."""

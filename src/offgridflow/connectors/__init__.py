@@ -1,0 +1,1 @@
+"""What deliveries exist (discover) and how to get one (fetch), one folder per upstream."""

@@ -1,0 +1,41 @@
+"""Names that identify things: provider slugs, sources, digests."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+
+_PROVIDER_WORDS = (
+    ("aws", ("aws", "amazon")),
+    ("azure", ("azure", "microsoft")),
+    ("gcp", ("gcp", "google")),
+)
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+
+
+def provider_slug(name: str) -> str:
+    """Return the provider slug of a provider's display name.
+
+    >>> provider_slug("Amazon Web Services"), provider_slug("Microsoft"), provider_slug("Oracle Cloud")
+    ('aws', 'azure', 'oracle-cloud')
+    """
+    lowered = name.strip().lower()
+    for slug, words in _PROVIDER_WORDS:
+        if any(word in lowered for word in words):
+            return slug
+    return _NOT_SLUG.sub("-", lowered).strip("-") or "unknown"
+
+
+def digest_of(content: object) -> str:
+    """Return the SHA-256 (hex, 64 characters) of the canonical JSON of ``content``.
+
+    Only None, bool, int, float, str, and lists, tuples and dicts of them are accepted, so that equal content has an
+    equal digest on every machine and in every process.
+    """
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fingerprint_of(part_digests: Sequence[str]) -> str:
+    """Return the fingerprint of a delivery: order-independent, and a part that comes twice counts once."""
+    return digest_of(sorted(set(part_digests)))

@@ -1,0 +1,201 @@
+"""The three shapes that everything turns on: activity (SKU part), rate, emission, with their column lists.
+
+Quantities are in ``consumed_unit`` of the SKU; a rate is per ONE consumed unit. Units are in the field names.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from offgridflow.domain.reasons import Assumption, CoverageBucket, Group, Method, NotEstimatedReason, Status
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SkuAttributes:
+    """What the mapping knows of a SKU beyond its names. Strings as the provider writes them; None where unknown."""
+
+    instance_type: str | None = None
+    vcpu: float | None = None
+    memory_gib: float | None = None
+    gpu: float | None = None
+    storage_class: str | None = None
+    redundancy: str | None = None
+    deployment: str | None = None
+    transfer_kind: str | None = None
+    to_region: str | None = None
+    pricing_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sku:
+    """What is rated. Two SKUs that are equal have the same rate in the same month under the same recipe.
+
+    ``service_name`` is FOCUS ServiceName; ``service_code`` the provider's own code where the bill has it (AWS
+    ``AmazonEC2``, Azure meter category, GCP service id), else None. ``sku_meter`` is the most telling name of what is
+    metered: AWS usage type, Azure ``MeterSubCategory - MeterName``, GCP SKU description, FOCUS SkuMeter or else
+    ChargeDescription. ``region_id`` is as the provider writes it, after trimming, and may be a zone, an alias or None.
+    """
+
+    provider: str
+    service_name: str | None
+    service_code: str | None
+    sku_id: str | None
+    sku_meter: str | None
+    operation: str | None
+    consumed_unit: str | None
+    region_id: str | None
+    description: str | None = None
+    attributes: SkuAttributes = field(default_factory=SkuAttributes)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Low, central and high of one quantity, ``low <= central <= high``."""
+
+    low: float
+    central: float
+    high: float
+
+    @classmethod
+    def exactly(cls, value: float) -> "Span":
+        """Return the span of a value without a range."""
+        return cls(value, value, value)
+
+    def scaled(self, factor: float) -> "Span":
+        """Return the span times a factor that is not negative."""
+        return Span(self.low * factor, self.central * factor, self.high * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """Total kgCO2e per unit with one group at its low and at its high, all others central."""
+
+    group: Group
+    low_kgco2e: float
+    high_kgco2e: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of arithmetic that a person can check: ``name = expression = value unit``.
+
+    ``factor_ids`` name the factors whose values stand in the expression.
+    """
+
+    name: str
+    expression: str
+    value: float
+    unit: str
+    factor_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Energy, emissions and water per ONE consumed unit of a SKU in a month under a recipe.
+
+    Where ``status`` is not_estimated all impacts are None and ``reason`` says why; never 0 for unknown, never NaN.
+    ``operational_location_kgco2e`` is direct + upstream, or their sum alone where only a lifecycle factor exists (then
+    the two parts are None). ``total`` is location-based operational + embodied.
+    """
+
+    rate_id: str
+    sku: Sku
+    period: str
+    status: Status
+    reason: NotEstimatedReason | None
+    method: Method | None
+    coverage_bucket: CoverageBucket
+    assumptions: tuple[Assumption, ...] = ()
+    factor_ids: tuple[str, ...] = ()
+    it_energy_kwh: float | None = None
+    energy_kwh: Span | None = None
+    operational_direct_kgco2e: float | None = None
+    operational_upstream_kgco2e: float | None = None
+    operational_location_kgco2e: float | None = None
+    operational_market_kgco2e: float | None = None
+    embodied_kgco2e: float | None = None
+    total_kgco2e: Span | None = None
+    total_market_kgco2e: float | None = None
+    envelope_kgco2e: tuple[float, float] | None = None
+    water_l: float | None = None
+    swings: tuple[Swing, ...] = ()
+
+
+DECIMAL: Final = "DECIMAL(38,15)"
+ATTRIBUTES_SQL: Final = (
+    "STRUCT(instance_type VARCHAR, vcpu DOUBLE, memory_gib DOUBLE, gpu DOUBLE, storage_class VARCHAR, "
+    "redundancy VARCHAR, deployment VARCHAR, transfer_kind VARCHAR, to_region VARCHAR, pricing_model VARCHAR)"
+)
+
+SKU_COLUMNS: Final[dict[str, str]] = {
+    "provider": "VARCHAR",
+    "service_name": "VARCHAR",
+    "service_code": "VARCHAR",
+    "sku_id": "VARCHAR",
+    "sku_meter": "VARCHAR",
+    "operation": "VARCHAR",
+    "consumed_unit": "VARCHAR",
+    "region_id": "VARCHAR",
+    "description": "VARCHAR",
+    "attributes": ATTRIBUTES_SQL,
+}
+"""Columns (DuckDB types) whose distinct tuples are the SKUs to rate."""
+
+PARTITION_COLUMNS: Final[dict[str, str]] = {
+    "source": "VARCHAR",
+    "billing_period": "VARCHAR",
+    "commit_id": "VARCHAR",
+}
+
+GRAIN_COLUMNS: Final[dict[str, str]] = {
+    "charge_period_start": "TIMESTAMP WITH TIME ZONE",
+    "billing_account_id": "VARCHAR",
+    "sub_account_id": "VARCHAR",
+    "service_category": "VARCHAR",
+    "resource_id": "VARCHAR",
+    "billing_currency": "VARCHAR",
+    "charge_class": "VARCHAR",
+    "tags": "MAP(VARCHAR, VARCHAR)",
+}
+"""The grain beside the SKU. ``charge_class`` is ``usage`` or the value of an ExcludedReason. ``tags`` is sorted by key.
+``charge_period_start`` is truncated to the grain's period (hour, day, month), UTC."""
+
+MEASURE_COLUMNS: Final[dict[str, str]] = {
+    "sub_account_name": "VARCHAR",
+    "consumed_quantity": DECIMAL,
+    "billed_cost": DECIMAL,
+    "effective_cost": DECIMAL,
+    "line_items": "BIGINT",
+}
+"""``consumed_quantity`` is None where no line of the group has one (lines with and without are never one group)."""
+
+ACTIVITY_COLUMNS: Final[dict[str, str]] = {**GRAIN_COLUMNS, **SKU_COLUMNS, **MEASURE_COLUMNS}
+
+IMPACT_COLUMNS: Final[tuple[str, ...]] = (
+    "it_energy_kwh",
+    "energy_kwh",
+    "operational_direct_kgco2e",
+    "operational_upstream_kgco2e",
+    "operational_location_kgco2e",
+    "operational_market_kgco2e",
+    "embodied_kgco2e",
+    "total_kgco2e",
+    "total_low_kgco2e",
+    "total_high_kgco2e",
+    "total_market_kgco2e",
+    "water_l",
+)
+
+EMISSION_COLUMNS: Final[dict[str, str]] = {
+    **ACTIVITY_COLUMNS,
+    "rate_id": "VARCHAR",
+    "status": "VARCHAR",
+    "reason": "VARCHAR",
+    "method": "VARCHAR",
+    "coverage_bucket": "VARCHAR",
+    "assumptions": "VARCHAR[]",
+    **dict.fromkeys(IMPACT_COLUMNS, "DOUBLE"),
+}
+"""A row of the ledger, beside the partition columns. Excluded rows have ``status = excluded``, ``reason`` = their
+``charge_class``, and null rate_id, method, coverage_bucket and impacts."""
+
+USAGE: Final = "usage"

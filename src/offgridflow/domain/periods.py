@@ -1,0 +1,66 @@
+"""Billing and reporting periods: calendar months written ``YYYY-MM``, instants in UTC, intervals half open."""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+_MONTHS_PER_YEAR = 12
+_MONTH = re.compile(r"(\d{4})-(\d{2})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Month:
+    """A calendar month.
+
+    >>> Month.parse("2024-02").hours
+    696
+    """
+
+    year: int
+    month: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Month":
+        """Read ``YYYY-MM``; raise ValueError with what was seen and what is accepted."""
+        match = _MONTH.fullmatch(text)
+        if match is None or not 1 <= int(match[2]) <= _MONTHS_PER_YEAR:
+            message = f"{text!r} is not a month; write YYYY-MM, for example 2025-06"
+            raise ValueError(message)
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def of(cls, day: date) -> "Month":
+        """Return the month that holds ``day``."""
+        return cls(day.year, day.month)
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
+
+    @property
+    def days(self) -> int:
+        """Number of days in this month."""
+        return calendar.monthrange(self.year, self.month)[1]
+
+    @property
+    def hours(self) -> int:
+        """Number of hours in this month (UTC has no daylight saving)."""
+        return self.days * 24
+
+    @property
+    def start(self) -> datetime:
+        """First instant of the month, UTC."""
+        return datetime(self.year, self.month, 1, tzinfo=UTC)
+
+    def next(self) -> "Month":
+        """Return the month after this one."""
+        return Month(self.year + self.month // _MONTHS_PER_YEAR, self.month % _MONTHS_PER_YEAR + 1)
+
+
+def months_between(first: Month, last: Month) -> tuple[Month, ...]:
+    """Return all months from ``first`` to ``last``, both included; empty when ``last`` is before ``first``."""
+    months: list[Month] = []
+    while first <= last:
+        months.append(first)
+        first = first.next()
+    return tuple(months)

@@ -1,0 +1,1 @@
+"""Run a format mapping where the data is."""

@@ -1,0 +1,1 @@
+"""Factor sets: data files with provenance, and their loader."""

@@ -1,0 +1,1 @@
+"""One SQL mapping, one detection rule and one fixture per billing format."""

@@ -1,0 +1,1 @@
+"""The Delta tables: commit, replace, read, time travel, verify."""

@@ -1,0 +1,1 @@
+"""Pure functions from a SKU to a rate. No I/O, no clock."""

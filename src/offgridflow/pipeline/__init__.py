@@ -1,0 +1,1 @@
+"""plan -> fetch -> aggregate -> rate -> reconcile -> commit; durable and idempotent."""

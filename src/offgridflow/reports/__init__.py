@@ -1,0 +1,1 @@
+"""Totals, coverage, inventory, explain, reconcile, what-if over a ledger snapshot."""

@@ -1,0 +1,69 @@
+"""Laws of months and identities."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offgridflow.domain.identity import digest_of, fingerprint_of, provider_slug
+from offgridflow.domain.periods import Month, months_between
+
+MONTHS = st.builds(Month, st.integers(1970, 2200), st.integers(1, 12))
+
+
+@given(MONTHS)
+def test_month_text_round_trips(month: Month) -> None:
+    """A month read from its own text is itself."""
+    assert Month.parse(str(month)) == month
+
+
+@given(MONTHS)
+def test_hours_are_those_of_the_calendar(month: Month) -> None:
+    """The hours of a month are the hours between its start and the next one's start."""
+    assert (month.next().start - month.start).total_seconds() == month.hours * 3600
+
+
+@pytest.mark.parametrize("text", ["2024-13", "2024-00", "24-01", "2024-1", "2024-01-01", "", "2024/01"])
+def test_what_is_not_a_month_is_refused(text: str) -> None:
+    """Text that is not YYYY-MM is refused with the text and the accepted form."""
+    with pytest.raises(ValueError, match="YYYY-MM"):
+        Month.parse(text)
+
+
+def test_months_between_is_inclusive_and_ordered() -> None:
+    """Both ends belong to the range, across years, and a reversed range is empty."""
+    months = months_between(Month(2023, 11), Month.of(date(2024, 2, 9)))
+    assert [str(month) for month in months] == ["2023-11", "2023-12", "2024-01", "2024-02"]
+    assert months_between(Month(2024, 2), Month(2024, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("AWS", "aws"),
+        ("Amazon Web Services, Inc.", "aws"),
+        ("Microsoft", "azure"),
+        ("Google Cloud", "gcp"),
+        ("Oracle", "oracle"),
+        ("  OVH  Cloud ", "ovh-cloud"),
+        ("---", "unknown"),
+    ],
+)
+def test_provider_slugs(name: str, slug: str) -> None:
+    """The three clouds have fixed slugs; every other provider gets a lower-case slug."""
+    assert provider_slug(name) == slug
+
+
+@given(st.lists(st.text(min_size=1)))
+def test_fingerprint_ignores_order_and_repeats(digests: list[str]) -> None:
+    """A delivery is the set of its part digests."""
+    assert fingerprint_of(digests) == fingerprint_of(list(reversed(digests)) + digests)
+
+
+def test_digest_refuses_what_has_no_canonical_form() -> None:
+    """NaN and foreign objects are refused rather than digested by chance."""
+    with pytest.raises(ValueError, match="JSON compliant"):
+        digest_of(float("nan"))
+    with pytest.raises(TypeError):
+        digest_of({1, 2})

@@ -1,0 +1,231 @@
+"""Azure's managed compute: App Service, Functions, containers; language models; and services that meter no hardware."""
+
+import re
+from typing import Final
+
+from offgridflow.domain.reasons import Assumption, Method, NotEstimatedReason
+from offgridflow.domain.units import Dimension
+from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome
+from offgridflow.methodology.demand import Accelerator, Demand, Memory, Tokens, Vcpu
+from offgridflow.methodology.generic_parts import (
+    REQUESTS,
+    by_size,
+    gib_hours_of,
+    gpu_hours_of,
+    hours_of,
+    memory_gib_hours_of,
+    refuse,
+    tb_hours_of,
+    tokens_of,
+    unknown_unit,
+    vcpu_hours_of,
+)
+
+FUNCTION_GIB_PER_VCPU: Final = 1.5
+"""An instance of the Functions consumption plan has one vCPU and 1.5 GB (service description)."""
+
+_PLAN: Final = re.compile(r"\b(p[0-5]m?|i[1-6]m?|ws[1-3]|ep[1-3]|[bsp][1-3]|wp[1-3])[ _]?(v[2-4])?\b")
+_PLAN_SIZES: Final = {  # vCPUs and GiB of one instance
+    "b1": (1.0, 1.75),
+    "b2": (2.0, 3.5),
+    "b3": (4.0, 7.0),
+    "s1": (1.0, 1.75),
+    "s2": (2.0, 3.5),
+    "s3": (4.0, 7.0),
+    "p1": (1.0, 1.75),
+    "p2": (2.0, 3.5),
+    "p3": (4.0, 7.0),
+    "p1v2": (1.0, 3.5),
+    "p2v2": (2.0, 7.0),
+    "p3v2": (4.0, 14.0),
+    "p0v3": (1.0, 4.0),
+    "p1v3": (2.0, 8.0),
+    "p2v3": (4.0, 16.0),
+    "p3v3": (8.0, 32.0),
+    "p1mv3": (2.0, 16.0),
+    "p2mv3": (4.0, 32.0),
+    "p3mv3": (8.0, 64.0),
+    "p4mv3": (16.0, 128.0),
+    "p5mv3": (32.0, 256.0),
+    "i1": (1.0, 3.5),
+    "i2": (2.0, 7.0),
+    "i3": (4.0, 14.0),
+    "i1v2": (2.0, 8.0),
+    "i2v2": (4.0, 16.0),
+    "i3v2": (8.0, 32.0),
+    "i4v2": (16.0, 64.0),
+    "i5v2": (32.0, 128.0),
+    "i6v2": (64.0, 256.0),
+    "ws1": (1.0, 3.5),
+    "ws2": (2.0, 7.0),
+    "ws3": (4.0, 14.0),
+    "ep1": (1.0, 3.5),
+    "ep2": (2.0, 7.0),
+    "ep3": (4.0, 14.0),
+}
+_GPUS: Final = (
+    ("k80", "NVIDIA K80"),
+    ("p100", "NVIDIA P100"),
+    ("v100", "NVIDIA V100"),
+    ("a100", "NVIDIA A100"),
+    ("t4", "NVIDIA T4"),
+)
+_MODEL: Final = re.compile(
+    r"(gpt ?-?(?:3\.5|35|4o|4\.1|4|5\.\d|5|6)(?:[ -]?(?:turbo|mini|nano|pro|codex))*|o[134](?:[ -]?mini)?"
+    r"|mistral[ -][a-z]+|llama[ -]?[\d.]+)",
+)
+_OUTPUT: Final = re.compile(r"\b(?:outp?|output|opt|completion|generated)\b")
+_INPUT: Final = re.compile(r"\b(?:inp?|input|inpt|prompt|cached|cchd|context)\b")
+_TOKENS_IN_NAME: Final = re.compile(r"\b1 ?([km]) tokens")
+
+
+def app_service(meter: Meter) -> Outcome:
+    """Rate plan instances by their size; shared and free plans, domains and certificates have none of their own."""
+    if meter.has("domain", "certificate", "ssl", "ip address"):
+        return refuse(NotEstimatedReason.NOT_PHYSICAL, "a name or certificate is not a machine")
+    if tb_hours_of(meter.unit, meter.period) is not None and meter.has("storage"):
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "storage of a plan")
+    if meter.has("duration", "vcpu", "memory"):
+        return serverless(meter)
+    for match in reversed(list(_PLAN.finditer(meter.text))):
+        size = _PLAN_SIZES.get(_plan_name(meter, match[1], match[2] or ""))
+        if size is not None:
+            return _plan(meter, *size)
+    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+
+
+def _plan_name(meter: Meter, size: str, version: str) -> str:
+    """Return the table's name; the version may stand in the plan's name only (``Premium v3 Plan - P1``)."""
+    if version == "v4":  # the fourth Premium generation has the sizes of the third
+        version = "v3"
+    if not version and size[0] in "pi":
+        for name in ("v2", "v3", "v4"):
+            if f"premium {name}" in meter.text or f"isolated {name}" in meter.text:
+                version = "v3" if name == "v4" else name
+    return size + version
+
+
+def _plan(meter: Meter, vcpu: float, gib: float) -> Outcome:
+    hours = hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "plan hours")
+    parts = (Vcpu(vcpu * hours, "x86", memory_apart=True), Memory(gib * hours))
+    return by_size(Method.VCPU_AND_MEMORY, parts, Assumption.INSTANCE_TYPE_FROM_DESCRIPTION)
+
+
+def functions(meter: Meter) -> Outcome:
+    """Rate execution time (GB-seconds carry their share of a vCPU) and the vCPU and memory time of premium plans."""
+    if meter.has("execution time", "gb second", "baseline"):
+        gib_hours = gib_hours_of(meter.unit, meter.period)
+        if gib_hours is None:
+            return unknown_unit(meter.sku.consumed_unit, "GB-seconds")
+        parts = (Vcpu(gib_hours / FUNCTION_GIB_PER_VCPU, memory_apart=True), Memory(gib_hours))
+        return Demand(Method.SERVERLESS, parts)
+    if meter.has("duration", "vcpu", "memory"):
+        return serverless(meter)
+    if OPERATIONS.search(meter.text):
+        return REQUESTS
+    return app_service(meter)
+
+
+def _gpu_time(meter: Meter) -> Outcome:
+    model = next((name for word, name in _GPUS if word in meter.text), None)
+    if model is None:
+        return refuse(NotEstimatedReason.UNKNOWN_ACCELERATOR, meter.name)
+    hours = gpu_hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "GPU hours")
+    return Demand(Method.ACCELERATOR, (Accelerator(model, hours),))
+
+
+def _memory_time(meter: Meter) -> Outcome:
+    gib_hours = memory_gib_hours_of(meter.unit, meter.period)
+    if gib_hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "memory over time")
+    return Demand(Method.SERVERLESS, (Memory(gib_hours),))
+
+
+def _vcpu_time(meter: Meter) -> Outcome:
+    hours = vcpu_hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "vCPU time")
+    return Demand(Method.SERVERLESS, (Vcpu(hours, memory_apart=True),))
+
+
+def serverless(meter: Meter) -> Outcome:
+    """Rate vCPU time, memory time and GPU time of containers."""
+    if meter.has("gpu"):
+        return _gpu_time(meter)
+    if meter.has("memory"):
+        return _memory_time(meter)
+    if meter.has("vcpu"):
+        return _vcpu_time(meter)
+    if OPERATIONS.search(meter.text):
+        return REQUESTS
+    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+
+
+def kubernetes(meter: Meter) -> Outcome:
+    """Refuse fees on clusters; their nodes are virtual machines with their own meters."""
+    if meter.has("uptime", "sla", "long term support", "standard"):
+        return refuse(NotEstimatedReason.NOT_PHYSICAL, "fee for an agreement on availability or support")
+    return refuse(NotEstimatedReason.SURCHARGE, "fee on nodes that have their own meter")
+
+
+def language_model(meter: Meter) -> Outcome:
+    """Rate tokens of a language model; provisioned throughput meters a promise, images and hours meter no tokens."""
+    if meter.has("provisioned", "ptu", "hosting"):
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "provisioned throughput")
+    match = _MODEL.search(meter.text)
+    if match is None:
+        return REQUESTS if OPERATIONS.search(meter.text) or meter.unit is None else _unnamed_model(meter)
+    tokens = _token_count(meter)
+    if tokens is None:
+        return unknown_unit(meter.sku.consumed_unit, "tokens")
+    model = _model_name(match[1])
+    if _OUTPUT.search(meter.text.replace("-", " ")):
+        return _tokens(meter, model, 0.0, tokens)
+    if _INPUT.search(meter.text.replace("-", " ")):
+        return _tokens(meter, model, tokens, 0.0)
+    return refuse(NotEstimatedReason.UNKNOWN_METER, f"input or output is not told: {meter.name}")
+
+
+def _unnamed_model(meter: Meter) -> Outcome:
+    if "token" in meter.text:
+        return refuse(NotEstimatedReason.UNKNOWN_AI_MODEL, meter.name)
+    return REQUESTS
+
+
+def _tokens(meter: Meter, model: str, given: float, made: float) -> Outcome:
+    if meter.factors.ai_model("azure", model) is None:
+        return refuse(NotEstimatedReason.UNKNOWN_AI_MODEL, model)
+    return Demand(Method.AI_TOKENS, (Tokens(model, given, made),))
+
+
+def _model_name(text: str) -> str:
+    name = re.sub(r"[ -]+", "-", text.strip()).replace("gpt-35", "gpt-3.5").replace("gpt35", "gpt-3.5")
+    return re.sub(r"^gpt(?=\d)", "gpt-", name)
+
+
+def _token_count(meter: Meter) -> float | None:
+    """Return tokens per unit: a count with its letter (``1K``), or a size that the meter's name tells."""
+    if (found := tokens_of(meter.unit)) is not None:
+        return found
+    if meter.unit is None or meter.unit.dimension is not Dimension.COUNT:
+        return None
+    if meter.unit.multiplier > 1:
+        return meter.unit.multiplier
+    match = _TOKENS_IN_NAME.search(meter.text)
+    return None if match is None else {"k": 1e3, "m": 1e6}[match[1]]
+
+
+def capacity_not_metered(meter: Meter) -> Outcome:
+    """Say that a service sells a capacity whose hardware nobody publishes, or counts requests."""
+    if OPERATIONS.search(meter.text):
+        return REQUESTS
+    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+
+
+def security_fee(meter: Meter) -> Outcome:
+    """Refuse protection plans: a fee on resources that have their own meters."""
+    return refuse(NotEstimatedReason.SURCHARGE, f"protection plan: {meter.name}")

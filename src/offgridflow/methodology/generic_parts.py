@@ -1,0 +1,113 @@
+"""Small pieces that the classifiers share: how a unit becomes a quantity, and how a refusal is written.
+
+Every function is total: a unit of the wrong dimension gives None, which the caller turns into ``unknown_unit``.
+"""
+
+from typing import Final
+
+from offgridflow.domain.model import Span
+from offgridflow.domain.periods import Month
+from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.domain.units import GIB_TO_GB, Conversion, Dimension
+from offgridflow.factors.model import FactorSet
+from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Transfer
+
+GB_PER_TB: Final = 1000.0
+
+REQUESTS: Final = NotRated(NotEstimatedReason.REQUEST_PRICED, "priced by request or operation")
+
+
+def refuse(reason: NotEstimatedReason, detail: str) -> NotRated:
+    """Return a refusal; shorter to read in tables than the constructor."""
+    return NotRated(reason, detail)
+
+
+def unknown_unit(unit: str | None, wanted: str) -> NotRated:
+    """Say that the unit contradicts the meter: ``wanted`` names what the meter measures."""
+    return NotRated(NotEstimatedReason.UNKNOWN_UNIT, f"unit {unit or 'missing'}; the meter measures {wanted}")
+
+
+def hours_of(conversion: Conversion | None, period: Month) -> float | None:
+    """Return hours per consumed unit; a unit-month is every hour of the real month."""
+    if conversion is None:
+        return None
+    if conversion.dimension is Dimension.HOURS:
+        return conversion.multiplier
+    if conversion.dimension is Dimension.UNIT_MONTHS:
+        return conversion.multiplier * period.hours
+    return None
+
+
+def vcpu_hours_of(conversion: Conversion | None, period: Month) -> float | None:
+    """Return vCPU-hours per consumed unit; plain hours of a vCPU meter are hours of one vCPU."""
+    if conversion is not None and conversion.dimension is Dimension.VCPU_HOURS:
+        return conversion.multiplier
+    return hours_of(conversion, period)
+
+
+def gpu_hours_of(conversion: Conversion | None, period: Month) -> float | None:
+    """Return accelerator-hours per consumed unit; plain hours of a GPU meter are hours of one GPU."""
+    if conversion is not None and conversion.dimension is Dimension.GPU_HOURS:
+        return conversion.multiplier
+    return hours_of(conversion, period)
+
+
+def gib_hours_of(conversion: Conversion | None, period: Month) -> float | None:
+    """Return GiB-hours per consumed unit; a GiB-month is held for every hour of the real month."""
+    if conversion is None:
+        return None
+    if conversion.dimension is Dimension.GIB_HOURS:
+        return conversion.multiplier
+    if conversion.dimension is Dimension.GIB_MONTHS:
+        return conversion.multiplier * period.hours
+    return None
+
+
+def memory_gib_hours_of(conversion: Conversion | None, period: Month) -> float | None:
+    """Return GiB-hours per consumed unit of a memory meter; plain hours are hours of one GiB."""
+    found = gib_hours_of(conversion, period)
+    if found is None and conversion is not None and conversion.dimension is Dimension.HOURS:
+        return conversion.multiplier
+    return found
+
+
+def tb_hours_of(conversion: Conversion | None, period: Month) -> float | None:
+    """Return decimal terabyte-hours per consumed unit of a capacity meter (GB in a bill is 2^30 bytes)."""
+    gib_hours = gib_hours_of(conversion, period)
+    return None if gib_hours is None else gib_hours * GIB_TO_GB / GB_PER_TB
+
+
+def gb_of(conversion: Conversion | None) -> float | None:
+    """Return decimal gigabytes per consumed unit of a transfer meter."""
+    if conversion is None or conversion.dimension is not Dimension.GIB:
+        return None
+    return conversion.multiplier * GIB_TO_GB
+
+
+def tokens_of(conversion: Conversion | None) -> float | None:
+    """Return tokens per consumed unit; None for characters and for anything that does not count tokens."""
+    if conversion is None or conversion.dimension is not Dimension.TOKENS:
+        return None
+    return conversion.multiplier
+
+
+def copies_of(factors: FactorSet, key: str) -> Span | None:
+    """Return the replication of a storage service, or None where the factor set does not know it."""
+    found = factors.replication(key)
+    return None if found is None else found.span
+
+
+def storage_demand(tb_hours: float, medium: str, copies: Span, *marks: Assumption) -> Demand:
+    """Return the demand of stored data."""
+    assumptions = (*marks, Assumption.ARCHIVE_AS_HDD) if medium == "archive" else marks
+    return Demand(Method.STORAGE, (Storage(tb_hours, medium, copies),), assumptions)
+
+
+def transfer_demand(gb: float, kind: str) -> Demand:
+    """Return the demand of moved data, whose kind was read from the meter's name."""
+    return Demand(Method.NETWORK, (Transfer(gb, kind),), (Assumption.TRANSFER_KIND_FROM_DESCRIPTION,))
+
+
+def by_size(method: Method, components: tuple[Component, ...], *marks: Assumption) -> Demand:
+    """Return a demand that is known by its vCPUs and memory rather than by a machine (bucket B)."""
+    return Demand(method, components, marks, CoverageBucket.FAMILY_OR_VCPU)

@@ -11,12 +11,14 @@ from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEs
 from offgridflow.methodology.azure_storage import capacity, stored
 from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome, Rule, first_of
 from offgridflow.methodology.azure_vm import instance_of, machine, sizes_in
-from offgridflow.methodology.demand import Demand, Machine, Memory, Storage, Vcpu
+from offgridflow.methodology.demand import Demand, Machine, Memory, Vcpu
 from offgridflow.methodology.generic_parts import (
     REQUESTS,
     by_size,
+    copies_of,
     hours_of,
     refuse,
+    storage_demand,
     tb_hours_of,
     unknown_unit,
     vcpu_hours_of,
@@ -129,10 +131,10 @@ def _replicated(meter: Meter, key: str) -> Outcome:
         return unknown_unit(meter.sku.consumed_unit, "stored data over time")
     if meter.has("backup", "pitr", "ltr "):
         return stored(meter, tb_hours, "hdd")
-    copies = meter.factors.replication(key)
+    copies = copies_of(meter.factors, key)
     if copies is None:
         return refuse(NotEstimatedReason.NO_FACTOR, f"replication {key}")
-    return Demand(Method.STORAGE, (Storage(tb_hours, "ssd", copies.span),), (Assumption.REPLICATION_DEFAULT,))
+    return storage_demand(tb_hours, "ssd", copies[0], *copies[1])
 
 
 def _held(key: str) -> Rule:

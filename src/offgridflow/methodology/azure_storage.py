@@ -7,7 +7,15 @@ from offgridflow.domain.reasons import Assumption, Method, NotEstimatedReason
 from offgridflow.domain.units import GIB_TO_GB
 from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome
 from offgridflow.methodology.demand import Demand, Storage
-from offgridflow.methodology.generic_parts import GB_PER_TB, REQUESTS, hours_of, refuse, tb_hours_of, unknown_unit
+from offgridflow.methodology.generic_parts import (
+    GB_PER_TB,
+    REQUESTS,
+    copies_of,
+    hours_of,
+    refuse,
+    tb_hours_of,
+    unknown_unit,
+)
 
 _DISK: Final = re.compile(r"\b([pes]\d{1,2})(?:[ -]+(?:lrs|zrs))?(?:[ -]+disks?)?\b")
 _PERFORMANCE: Final = re.compile(r"\b(?:iops|throughput|mbps|burst\w*|provisioned per vcpu|per vcpu)\b")
@@ -51,16 +59,14 @@ def medium_of(meter: Meter) -> tuple[str, bool]:
 def stored(meter: Meter, tb_hours: float, medium: str, *marks: Assumption) -> Outcome:
     """Return stored data with its copies; geo-redundant data has as many again on the paired region's grid."""
     name, told = redundancy_of(meter)
-    copies = meter.factors.replication("azure.zrs" if name in {"zrs", "gzrs"} else "azure.lrs")
-    if copies is None:
+    copies = copies_of(meter.factors, "azure.zrs" if name in {"zrs", "gzrs"} else "azure.lrs")
+    second = copies_of(meter.factors, "azure.lrs") if name in {"grs", "gzrs"} else None
+    if copies is None or (second is None and name in {"grs", "gzrs"}):
         return refuse(NotEstimatedReason.NO_FACTOR, f"replication of azure {name}")
-    paired = None
-    if name in {"grs", "gzrs"}:
-        second = meter.factors.replication("azure.lrs")
-        paired = copies.span if second is None else second.span
-    extra = () if told else (Assumption.REPLICATION_DEFAULT,)
+    extra = copies[1] if told else (Assumption.REPLICATION_DEFAULT,)
+    paired = None if second is None else second[0]
     archive = (Assumption.ARCHIVE_AS_HDD,) if medium == "archive" else ()
-    return Demand(Method.STORAGE, (Storage(tb_hours, medium, copies.span, paired),), (*marks, *extra, *archive))
+    return Demand(Method.STORAGE, (Storage(tb_hours, medium, copies[0], paired),), (*marks, *extra, *archive))
 
 
 def _disk_tier(meter: Meter) -> Outcome | None:

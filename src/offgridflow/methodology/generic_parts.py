@@ -91,10 +91,16 @@ def tokens_of(conversion: Conversion | None) -> float | None:
     return conversion.multiplier
 
 
-def copies_of(factors: FactorSet, key: str) -> Span | None:
-    """Return the replication of a storage service, or None where the factor set does not know it."""
+def copies_of(factors: FactorSet, key: str) -> tuple[Span, tuple[Assumption, ...]] | None:
+    """Return the replication of a storage service and its mark, the provider's default where the key is not known.
+
+    None where the factor set has neither.
+    """
     found = factors.replication(key)
-    return None if found is None else found.span
+    if found is not None:
+        return found.span, ()
+    default = factors.replication(f"{key.partition('.')[0]}.default")
+    return None if default is None else (default.span, (Assumption.REPLICATION_DEFAULT,))
 
 
 def storage_demand(tb_hours: float, medium: str, copies: Span, *marks: Assumption) -> Demand:

@@ -1,0 +1,271 @@
+"""Google's managed services: databases, warehouses, serverless, pipelines, language models."""
+
+import re
+from typing import Final
+
+from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.domain.units import Dimension
+from offgridflow.methodology import gcp_compute, gcp_storage
+from offgridflow.methodology.demand import Demand, Machine, Memory, Tokens, Vcpu
+from offgridflow.methodology.gcp_text import OPERATIONS, Meter, Outcome, first_of, otherwise
+from offgridflow.methodology.generic_parts import (
+    REQUESTS,
+    by_size,
+    hours_of,
+    memory_gib_hours_of,
+    refuse,
+    tb_hours_of,
+    unknown_unit,
+    vcpu_hours_of,
+)
+
+GHZ_PER_VCPU: Final = 2.4
+"""First-generation functions are billed in GHz-seconds of a 2.4 GHz vCPU (service description)."""
+FRONTEND_VCPU: Final = 0.25
+FRONTEND_GIB: Final = 0.375
+"""An App Engine frontend instance hour is that of an F1: 600 MHz of 2.4 GHz, 384 MB (service description)."""
+
+_SQL_SIZE: Final = re.compile(r"\b(\d{1,3}) vcpu \+ (\d{1,4}(?:\.\d{1,3})?) ?gb ram")
+_MODEL: Final = re.compile(r"\b(gemini|claude|mistral|llama|gemma|codestral)[ -]([\w. -]*)")
+_MODEL_WORD: Final = re.compile(r"\d[\d.]*|flash|lite|pro|haiku|sonnet|opus|large|small|medium|nemo")
+
+
+def operations(meter: Meter) -> Outcome | None:
+    """Refuse what is priced by request."""
+    return REQUESTS if OPERATIONS.search(meter.text) else None
+
+
+def _copies(meter: Meter) -> float:
+    """Return running replicas: a regional (highly available) instance keeps a standby at twice the price."""
+    return 2.0 if meter.has("regional", "high availability", " ha ") else 1.0
+
+
+def _sql_machine(meter: Meter) -> Outcome | None:
+    """Rate SKUs of a whole instance: shared core by its type, predefined by the vCPUs and memory in its name."""
+    hours = hours_of(meter.unit, meter.period)
+    match = _SQL_SIZE.search(meter.text)
+    shared = "f1-micro" if meter.has("micro instance") else "g1-small" if meter.has("small instance") else None
+    if match is None and shared is None:
+        return None
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "instance hours")
+    copies = _copies(meter)
+    if match is None:
+        part = Machine(shared or "", hours, copies=copies, service="Cloud SQL")
+        return Demand(Method.DATABASE, (part,), (Assumption.INSTANCE_TYPE_FROM_DESCRIPTION,))
+    vcpu, gib = float(match[1]), float(match[2])
+    parts = (Vcpu(vcpu * hours, memory_apart=True, copies=copies), Memory(gib * hours, copies=copies))
+    return by_size(Method.DATABASE, parts, Assumption.INSTANCE_TYPE_FROM_DESCRIPTION)
+
+
+def _sql_storage(meter: Meter) -> Outcome | None:
+    if meter.has("backup"):
+        return gcp_storage.held(meter, "gcp.gcs", "hdd", Assumption.STORAGE_MEDIUM_DEFAULT)
+    if not meter.has("storage", "data cache") and tb_hours_of(meter.unit, meter.period) is None:
+        return None
+    if meter.has("ram", "memory"):
+        return None
+    medium = "hdd" if meter.has("low cost", "hdd") else "ssd"
+    return gcp_storage.held(meter, "gcp.sql_regional" if _copies(meter) > 1 else "gcp.sql", medium)
+
+
+def _sql_parts(meter: Meter) -> Outcome | None:
+    if meter.has("ram", "memory"):
+        return gcp_compute.memory(meter, _copies(meter), Method.DATABASE)
+    if meter.has("vcpu", "core", "cpu"):
+        return gcp_compute.cores(meter, _copies(meter), Method.DATABASE)
+    return None
+
+
+def sql(meter: Meter) -> Outcome:
+    """Rate Cloud SQL and AlloyDB; a regional instance runs twice."""
+    rules = (gcp_compute.never_rated, gcp_storage.appliances, gcp_storage.transfers, _sql_machine, _sql_storage)
+    return first_of(meter, (*rules, _sql_parts, operations)) or otherwise(meter)
+
+
+def spanner(meter: Meter) -> Outcome:
+    """Rate Spanner's storage with its replicas, and nodes by the service's median."""
+    if tb_hours_of(meter.unit, meter.period) is not None:
+        if meter.has("backup"):
+            return gcp_storage.held(meter, "gcp.gcs", "hdd", Assumption.STORAGE_MEDIUM_DEFAULT)
+        spread = meter.has("multi-region", "multi region", "nam", "eur", "dual-region")
+        return gcp_storage.held(meter, "gcp.spanner_multi_region" if spread else "gcp.spanner", "ssd")
+    if meter.has("node", "processing unit", "compute capacity", "server node"):
+        return gcp_compute.service_median(meter, "Cloud Spanner")
+    return first_of(meter, (gcp_storage.transfers, operations)) or otherwise(meter)
+
+
+def cluster_database(meter: Meter) -> Outcome:
+    """Rate Bigtable and Firestore: storage by its unit, nodes by the median, reads and writes by request."""
+    if tb_hours_of(meter.unit, meter.period) is not None:
+        return gcp_storage.held(meter, "gcp.spanner", "hdd" if meter.has("hdd") else "ssd")
+    if meter.has("node"):
+        return gcp_compute.service_median(meter, "Cloud Bigtable")
+    return first_of(meter, (gcp_storage.transfers, operations)) or otherwise(meter)
+
+
+def cache(meter: Meter) -> Outcome:
+    """Rate Memorystore by its memory; the standard tier keeps a replica."""
+    if meter.has("capacity", "memory") or tb_hours_of(meter.unit, meter.period) is not None:
+        gib_hours = memory_gib_hours_of(meter.unit, meter.period)
+        if gib_hours is None:
+            return unknown_unit(meter.sku.consumed_unit, "memory over time")
+        copies = 2.0 if meter.has("standard") else 1.0
+        return by_size(Method.DATABASE, (Memory(gib_hours, copies=copies),), Assumption.NODE_COUNT_DEFAULT)
+    if meter.has("node"):
+        return gcp_compute.service_median(meter, "Memorystore")
+    return first_of(meter, (gcp_compute.cores_and_memory, gcp_storage.transfers)) or otherwise(meter)
+
+
+def warehouse(meter: Meter) -> Outcome:
+    """Rate BigQuery: storage and slots; bytes analysed are priced by request."""
+    if meter.has("attribution"):
+        return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, "slots are counted at their reservation")
+    if meter.has("slot", "edition", "flat rate", "reservation"):
+        hours = vcpu_hours_of(meter.unit, meter.period)
+        if hours is None:
+            return unknown_unit(meter.sku.consumed_unit, "slot time")
+        vcpu = meter.factors.coefficient("bigquery_slot_vcpu").central
+        return Demand(
+            Method.SERVICE_MEDIAN,
+            (Vcpu(vcpu * hours),),
+            (Assumption.SERVICE_MEDIAN_SIZE,),
+            CoverageBucket.FAMILY_OR_VCPU,
+        )
+    if meter.has("bi engine"):
+        return gcp_compute.memory(meter)
+    if meter.has("storage") and not meter.has("api", "read", "write"):
+        return gcp_storage.held(meter, "gcp.gcs", "hdd", Assumption.STORAGE_MEDIUM_DEFAULT)
+    return first_of(meter, (gcp_storage.transfers, operations)) or REQUESTS
+
+
+def kubernetes(meter: Meter) -> Outcome:
+    """Rate Autopilot pods; a cluster fee is no machine, and nodes have their own SKUs."""
+    if meter.has("autopilot") and not meter.has("premium", "management"):
+        rules = (gcp_compute.gpu, _pod_storage, gcp_compute.cores_and_memory)
+        return first_of(meter, rules) or otherwise(meter)
+    if meter.has("on-prem", "bare metal", "vmware", "distributed"):
+        return refuse(NotEstimatedReason.CUSTOMER_PREMISES, "runs at the customer: its own scope 2")
+    return refuse(NotEstimatedReason.SURCHARGE, "fee on clusters whose nodes have their own SKUs")
+
+
+def _pod_storage(meter: Meter) -> Outcome | None:
+    return gcp_storage.held(meter, "gcp.pd", "ssd") if meter.has("storage") else None
+
+
+def _ghz_time(meter: Meter) -> Outcome | None:
+    """Rate CPU time of first-generation functions."""
+    if not meter.has("cpu time"):
+        return None
+    hours = vcpu_hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "CPU time")
+    return Demand(Method.SERVERLESS, (Vcpu(hours / GHZ_PER_VCPU, memory_apart=True),))
+
+
+def _serverless_parts(meter: Meter) -> Outcome | None:
+    if meter.has("memory", " ram"):
+        return gcp_compute.memory(meter, method=Method.SERVERLESS)
+    if meter.has("cpu", "core"):
+        return gcp_compute.cores(meter, method=Method.SERVERLESS)
+    return None
+
+
+def _frontend(meter: Meter) -> Outcome | None:
+    if not meter.has("frontend instance", "backend instance"):
+        return None
+    hours = hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "instance hours")
+    parts = (Vcpu(FRONTEND_VCPU * hours, memory_apart=True), Memory(FRONTEND_GIB * hours))
+    return by_size(Method.SERVERLESS, parts, Assumption.SERVICE_MEDIAN_SIZE)
+
+
+def serverless(meter: Meter) -> Outcome:
+    """Rate Cloud Run and App Engine: core time, memory time, GPU time and instance hours."""
+    rules = (gcp_storage.transfers, _frontend, gcp_compute.gpu, _serverless_parts, operations, gcp_storage.at_rest)
+    return first_of(meter, rules) or otherwise(meter)
+
+
+def functions(meter: Meter) -> Outcome:
+    """Rate Cloud Functions; the first generation's CPU time is in GHz-seconds."""
+    rules = (gcp_storage.transfers, _ghz_time, _serverless_parts, operations)
+    return first_of(meter, rules) or otherwise(meter)
+
+
+def pipelines(meter: Meter) -> Outcome:
+    """Rate Dataflow and Dataproc Serverless workers; shuffle and streaming units are priced by volume."""
+    if meter.has("licensing fee", "dcu", "data compute unit"):
+        if meter.has("dcu", "data compute unit"):
+            return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+        return refuse(NotEstimatedReason.SURCHARGE, "fee on machines that have their own SKUs")
+    if meter.has("local disk", "shuffle storage"):
+        return gcp_storage.held(meter, "gcp.pd", "ssd" if meter.has("ssd") else "hdd")
+    return first_of(meter, (gcp_compute.gpu, gcp_compute.cores_and_memory, operations)) or otherwise(meter)
+
+
+def composer(meter: Meter) -> Outcome:
+    """Rate Composer's own compute and storage; the environment fee covers machines of a size that is assumed."""
+    if meter.has("environment fee", "small environment", "medium environment", "large environment"):
+        hours = hours_of(meter.unit, meter.period)
+        if hours is None:
+            return unknown_unit(meter.sku.consumed_unit, "environment hours")
+        vcpu = meter.factors.coefficient("cloud_composer_environment_vcpu_default").central
+        return Demand(
+            Method.SERVICE_MEDIAN,
+            (Vcpu(vcpu * hours),),
+            (Assumption.SERVICE_MEDIAN_SIZE,),
+            CoverageBucket.SERVICE_MEDIAN,
+        )
+    rules = (gcp_storage.transfers, gcp_compute.cores_and_memory, gcp_storage.at_rest)
+    return first_of(meter, rules) or otherwise(meter)
+
+
+def file_shares(meter: Meter) -> Outcome:
+    """Rate Filestore and other file systems by provisioned capacity."""
+    medium = "hdd" if meter.has("hdd", "standard", "basic") and not meter.has("ssd") else "ssd"
+    if meter.has("backup", "snapshot"):
+        medium = "hdd"
+    return first_of(meter, (gcp_storage.transfers,)) or gcp_storage.held(meter, "gcp.filestore", medium)
+
+
+def learning(meter: Meter) -> Outcome:
+    """Rate Vertex AI: machines of training and prediction, and tokens or characters of language models."""
+    rules = (gcp_compute.never_rated, _language_model, gcp_compute.tpu, gcp_compute.gpu, gcp_compute.cores_and_memory)
+    return first_of(meter, (*rules, gcp_storage.disks, gcp_storage.at_rest, operations)) or otherwise(meter)
+
+
+def _language_model(meter: Meter) -> Outcome | None:
+    match = _MODEL.search(meter.text)
+    if match is None:
+        return None
+    if meter.has("provisioned", "gsu"):
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "provisioned throughput")
+    words = _MODEL_WORD.findall(match[2])
+    model = "-".join([match[1], *words])
+    tokens = _token_count(meter)
+    if tokens is None:
+        return unknown_unit(meter.sku.consumed_unit, "tokens or characters")
+    if meter.factors.ai_model("gcp", model) is None:
+        return refuse(NotEstimatedReason.UNKNOWN_AI_MODEL, model)
+    return _tokens(meter, model, *tokens)
+
+
+def _tokens(meter: Meter, model: str, count: float, marks: tuple[Assumption, ...]) -> Outcome:
+    if meter.has("output", "response"):
+        return Demand(Method.AI_TOKENS, (Tokens(model, 0.0, count),), marks)
+    if meter.has("input", "prompt", "cach"):
+        return Demand(Method.AI_TOKENS, (Tokens(model, count, 0.0),), marks)
+    return refuse(NotEstimatedReason.UNKNOWN_METER, f"input or output is not told: {meter.name}")
+
+
+def _token_count(meter: Meter) -> tuple[float, tuple[Assumption, ...]] | None:
+    """Return tokens per unit; four characters make a token (service_mapping.csv)."""
+    unit = meter.unit
+    if unit is None:
+        return None
+    if unit.dimension is Dimension.CHARACTERS or (unit.dimension is Dimension.COUNT and meter.has("character")):
+        return unit.multiplier / 4, (Assumption.TOKENS_PER_CHARACTER,)
+    if unit.dimension in {Dimension.TOKENS, Dimension.COUNT}:
+        return unit.multiplier, ()
+    return None

@@ -13,7 +13,7 @@ from typing import Final
 
 from offgridflow.domain.units import Conversion, Dimension, conversion_of
 
-_BLOCK: Final = re.compile(r"(\d+(?:[.,]\d+)*)\s*([kmb](?![a-z]))?\s*(.*)", re.DOTALL)
+_BLOCK: Final = re.compile(r"(\d{1,12}(?:[.,]\d{1,6}){0,3})\s*([kmb](?![a-z]))?\s*(.*)", re.DOTALL)
 _LETTER: Final = {"k": 1e3, "m": 1e6, "b": 1e9}
 _HOURS_PER: Final = {
     "second": 1 / 3600,

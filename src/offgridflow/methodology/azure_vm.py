@@ -7,7 +7,7 @@ from typing import Final
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.methodology.azure_text import Meter, Outcome
 from offgridflow.methodology.demand import Demand, Machine, Vcpu
-from offgridflow.methodology.generic_parts import hours_of, refuse, unknown_unit
+from offgridflow.methodology.generic_parts import hours_of, refuse, sane, unknown_unit
 
 _SUFFIX: Final = re.compile(
     r"\b(?:spot|low priority|low-priority|promo|expired|free|vms?|windows|linux|app|dev/test|instance|node)\b",
@@ -79,19 +79,19 @@ def machine(meter: Meter) -> Outcome:
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "machine hours")
     instance_type, marks = instance_of(meter)
-    vcpu = meter.sku.attributes.vcpu
+    vcpu = sane(meter.sku.attributes.vcpu)
     if instance_type is not None:
         idle = _is_capacity_reservation(meter)
         part = Machine(
             instance_type,
             hours,
-            vcpu=vcpu or None,
-            memory_gib=meter.sku.attributes.memory_gib,
+            vcpu=vcpu,
+            memory_gib=sane(meter.sku.attributes.memory_gib),
             service="Virtual Machines",
             idle=idle,
         )
         return Demand(Method.RESERVED_CAPACITY if idle else Method.INSTANCE, (part,), marks)
-    if vcpu:
+    if vcpu is not None:
         return Demand(
             Method.VCPU,
             (Vcpu(vcpu * hours),),

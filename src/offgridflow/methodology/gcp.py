@@ -57,7 +57,7 @@ _PREMISES: Final = _refusing(NotEstimatedReason.CUSTOMER_PREMISES, "runs at the 
 _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
     (compute, ("compute engine", "6f81-5844-456a", "vmware engine", "google cloud vmware engine", "cloud tpu",
                "e000-3f24-b8aa", "workstations", "cloud workstations", "batch", "bare metal solution",
-               "cloud hpc toolkit", "cloud build", "hypercompute")),
+               "cloud hpc toolkit", "hypercompute")),
     (gcp_storage.buckets, ("cloud storage", "95ff-2ef5-5ea1", "storage transfer service")),
     (network, ("networking", "cloud dns", "cloud cdn", "cloud load balancing", "cloud nat", "cloud vpn",
                "cloud interconnect", "network intelligence center", "cloud armor", "media cdn",
@@ -76,6 +76,7 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
     (gcp_managed.functions, ("cloud functions", "29e7-da93-ca13", "cloud run functions")),
     (gcp_managed.pipelines, ("cloud dataflow", "dataflow", "cloud dataproc", "dataproc", "dataproc serverless",
                              "cloud data fusion", "managed service for apache kafka", "managed apache kafka")),
+    (gcp_compute.build_time, ("cloud build", "cloudbuild")),
     (gcp_managed.composer, ("cloud composer", "composer")),
     (gcp_managed.file_shares, ("cloud filestore", "filestore", "netapp volumes", "google cloud netapp volumes",
                                "managed lustre", "parallelstore")),

@@ -29,6 +29,7 @@ _SERIES_BY_WORDS: Final = (
     ("custom extended", "n1"),
     ("predefined instance", "n1"),
 )
+_TYPE: Final = re.compile(r"\b[a-z]\d[a-z]?-(?:standard|highcpu|highmem|medium)(?:-\d{1,3})?\b")
 _CORE: Final = re.compile(r"\b(?:core|cores|vcpu|vcpus|cpu|mcpu)\b")
 _RAM: Final = re.compile(r"\b(?:ram|memory)\b")
 _GPU: Final = re.compile(
@@ -145,9 +146,21 @@ def shared_core(meter: Meter) -> Outcome | None:
     )
 
 
+def build_time(meter: Meter) -> Outcome:
+    """Rate build minutes by the machine that the SKU names; the default machine is not named."""
+    match = _TYPE.search(meter.text)
+    hours = hours_of(meter.unit, meter.period)
+    if match is None:
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "build time")
+    marks = (Assumption.INSTANCE_TYPE_FROM_DESCRIPTION,)
+    return Demand(Method.INSTANCE, (Machine(match[0], hours, service="Cloud Build"),), marks)
+
+
 def never_rated(meter: Meter) -> Outcome | None:
     """Refuse licences, premiums and commitments: the machine under them has SKUs of its own."""
-    if meter.has("licensing fee", "license", "licence"):
+    if meter.has("licensing", "license", "licence"):
         fee = meter.has("dataproc", "anthos", "management")
         reason = NotEstimatedReason.SURCHARGE if fee else NotEstimatedReason.LICENCE
         return refuse(reason, "fee on a machine whose cores and memory have their own SKUs")

@@ -26,6 +26,7 @@ FRONTEND_GIB: Final = 0.375
 """An App Engine frontend instance hour is that of an F1: 600 MHz of 2.4 GHz, 384 MB (service description)."""
 
 _SQL_SIZE: Final = re.compile(r"\b(\d{1,3}) vcpu \+ (\d{1,4}(?:\.\d{1,3})?) ?gb ram")
+_MULTI_REGION: Final = re.compile(r"multi-?[ -]?region|dual-region|\b(?:nam|eur|asia)\d")
 _MODEL: Final = re.compile(r"\b(gemini|claude|mistral|llama|gemma|codestral)[ -]([\w. -]*)")
 _MODEL_WORD: Final = re.compile(r"\d[\d.]*|flash|lite|pro|haiku|sonnet|opus|large|small|medium|nemo")
 
@@ -88,7 +89,8 @@ def spanner(meter: Meter) -> Outcome:
     if tb_hours_of(meter.unit, meter.period) is not None:
         if meter.has("backup"):
             return gcp_storage.held(meter, "gcp.gcs", "hdd", Assumption.STORAGE_MEDIUM_DEFAULT)
-        spread = meter.has("multi-region", "multi region", "nam", "eur", "dual-region")
+        place = f"{meter.text} {meter.sku.region_id or ''}".lower()
+        spread = _MULTI_REGION.search(place) is not None
         return gcp_storage.held(meter, "gcp.spanner_multi_region" if spread else "gcp.spanner", "ssd")
     if meter.has("node", "processing unit", "compute capacity", "server node"):
         return gcp_compute.service_median(meter, "Cloud Spanner")

@@ -57,20 +57,16 @@ def buckets(meter: Meter) -> Outcome:
     """Rate Cloud Storage: classes by name, downloads as egress, operations by request, early deletion not at all."""
     if meter.has("early delet"):
         return refuse(NotEstimatedReason.NOT_PHYSICAL, "fee for data that is gone")
+    if meter.has("gcp replication", "turbo replication"):
+        return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, "copies between regions are in the redundancy")
     if meter.has("download", "data transfer", "egress") and gb_of(meter.unit) is not None:
         return transfers(meter) or transfer_demand(gb_of(meter.unit) or 0.0, "internet_egress")
-    if meter.has("replication", "autoclass", "tagging", "data retrieval") or OPERATIONS.search(meter.text):
-        return _activity(meter)
+    if meter.has("autoclass", "tagging") or OPERATIONS.search(meter.text):
+        return REQUESTS
     medium = "archive" if meter.has("archive") else "hdd"
     if meter.has("storage"):
         return held(meter, bucket_key(meter), medium)
     return refuse(NotEstimatedReason.UNKNOWN_METER, meter.name)
-
-
-def _activity(meter: Meter) -> Outcome:
-    if meter.has("replication"):
-        return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, "copies between regions are in the redundancy")
-    return REQUESTS
 
 
 def at_rest(meter: Meter) -> Outcome | None:
@@ -123,6 +119,7 @@ def appliances(meter: Meter) -> Outcome | None:
     words = ("load balancing", "forwarding rule", "nat gateway", "cloud nat", "vpn tunnel", "vpn gateway", "router",
              "interconnect", "vlan", "armor", "dns", "private service connect", "packet mirroring", "data processing",
              "uptime", "nat data", "network intelligence", "firewall", "proxy")  # fmt: skip
-    if meter.has(*words):
+    moves = meter.has("egress", "data transfer out") and gb_of(meter.unit) is not None
+    if meter.has(*words) and not moves:
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
     return None

@@ -2,8 +2,8 @@
 
 Three kinds arrive here: FOCUS bills of other clouds (Oracle's names are known); activities by the bring-your-own
 contract, whose attributes say what the unit alone cannot (``instance_type``, ``vcpu``, ``memory_gib``, ``gpu``,
-``storage_class``, ``transfer_kind``; ``instance_type`` may name an accelerator or a language model); and software bills,
-whose hardware nobody sees.
+``storage_class``, ``transfer_kind``; ``instance_type`` may name an accelerator or a language model); and software
+bills, whose hardware nobody sees.
 """
 
 import re
@@ -34,6 +34,7 @@ from offgridflow.methodology.generic_parts import (
     gib_hours_of,
     hours_of,
     refuse,
+    sane,
     storage_demand,
     tb_hours_of,
     transfer_demand,
@@ -166,8 +167,8 @@ def _own_machine(meter: _Meter) -> Outcome | None:
     part = Machine(
         attributes.instance_type,
         hours,
-        vcpu=attributes.vcpu,
-        memory_gib=attributes.memory_gib,
+        vcpu=sane(attributes.vcpu),
+        memory_gib=sane(attributes.memory_gib),
         service=meter.sku.service_name,
     )
     return Demand(Method.INSTANCE, (part,))
@@ -180,15 +181,16 @@ def _own_size(meter: _Meter) -> Outcome | None:
     if hours is None:
         return None
     parts: list[Component] = []
-    if attributes.vcpu:
-        parts.append(Vcpu(attributes.vcpu * hours, memory_apart=bool(attributes.memory_gib)))
-    if attributes.memory_gib:
-        parts.append(Memory(attributes.memory_gib * hours))
-    if attributes.gpu:
+    vcpu, gib, gpus = sane(attributes.vcpu), sane(attributes.memory_gib), sane(attributes.gpu)
+    if vcpu is not None:
+        parts.append(Vcpu(vcpu * hours, memory_apart=gib is not None))
+    if gib is not None:
+        parts.append(Memory(gib * hours))
+    if gpus is not None:
         model = _named_model(meter)
         if meter.factors.accelerator(model) is None:
             return refuse(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
-        parts.append(Accelerator(model, attributes.gpu * hours))
+        parts.append(Accelerator(model, gpus * hours))
     return by_size(Method.VCPU_AND_MEMORY, tuple(parts), Assumption.VCPU_FROM_BILL) if parts else None
 
 

@@ -13,6 +13,8 @@ from offgridflow.factors.model import FactorSet
 from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Transfer
 
 GB_PER_TB: Final = 1000.0
+LARGEST_SIZE: Final = 1e6
+"""No machine has as many vCPUs, GiB or accelerators."""
 
 REQUESTS: Final = NotRated(NotEstimatedReason.REQUEST_PRICED, "priced by request or operation")
 
@@ -25,6 +27,11 @@ def refuse(reason: NotEstimatedReason, detail: str) -> NotRated:
 def unknown_unit(unit: str | None, wanted: str) -> NotRated:
     """Say that the unit contradicts the meter: ``wanted`` names what the meter measures."""
     return NotRated(NotEstimatedReason.UNKNOWN_UNIT, f"unit {unit or 'missing'}; the meter measures {wanted}")
+
+
+def sane(value: float | None) -> float | None:
+    """Return a size that a bill states if it can be one: finite and positive, else None."""
+    return value if value is not None and 0 < value < LARGEST_SIZE else None
 
 
 def hours_of(conversion: Conversion | None, period: Month) -> float | None:

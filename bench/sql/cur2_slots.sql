@@ -81,7 +81,8 @@ WITH listed AS (
   FROM meters, regions
 )
 SELECT row_number() OVER (ORDER BY usage_type, operation, region, code) - 1 AS sku_index,
-  upper(substr(md5(usage_type || operation || region || code), 1, 16)) AS sku, * FROM listed;
+  upper(substr(md5(usage_type || operation || region || code), 1, 16)) AS sku,
+  * REPLACE (usd::DOUBLE AS usd, per_hour::DOUBLE AS per_hour) FROM listed;
 
 SET VARIABLE sku_count = (SELECT count(*) FROM skus);
 

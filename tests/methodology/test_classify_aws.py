@@ -22,7 +22,8 @@ R = NotEstimatedReason
 JUNE = Month(2024, 6)
 FEBRUARY = Month(2023, 2)
 _COPIES = {"s3": 3, "s3_one_zone": 2, "ebs": 2, "ebs_snapshot": 3, "rds": 2, "rds_multi_az": 4, "aurora": 6}
-_COPIES |= {"documentdb": 6, "dynamodb": 3, "efs": 3, "efs_one_zone": 2, "backup": 3, "ecr": 3, "default": 1}
+_COPIES |= {"documentdb": 6, "dynamodb": 3, "efs": 3, "efs_one_zone": 2, "backup": 3, "ecr": 3, "fsx": 2}
+_COPIES |= {"elasticache_backup": 3, "default": 2}
 _COEFFICIENTS = {"lambda_mb_per_vcpu": 1769.0, "aurora_acu_vcpu": 0.25, "aurora_acu_memory_gb": 2.0}
 
 
@@ -158,7 +159,7 @@ def test_multi_az_storage_is_stored_in_both_zones() -> None:
 def test_fargate_ephemeral_storage_is_not_memory() -> None:
     """Law: GB-hours of ephemeral storage ask for a disk; GB-hours of a task ask for memory."""
     disk = rated("AmazonECS", "USW2-Fargate-EphemeralStorage-GB-Hours", "GB-Hours")
-    assert only_storage(disk).tb_hours == pytest.approx(1.073741824 / 1000)
+    assert only_storage(disk) == Storage(1.073741824 / 1000, "ssd", Span.exactly(1))
     assert rated("AmazonECS", "USW2-Fargate-GB-Hours", "hours").components == (Memory(1.0),)
     assert rated("AmazonECS", "USW2-Fargate-GB-Hours", "GB-Hours").components == (Memory(1.0),)
 
@@ -322,7 +323,7 @@ TERMS = [
     ("AmazonMSK", "Kafka.Storage.GP2", "ssd", 2),
     ("AmazonCloudWatch", "TimedStorage-ByteHrs", "hdd", 3),
     ("AmazonSageMaker", "Notebk:VolumeUsage.gp2", "ssd", 2),
-    ("AmazonNewThing", "TimedStorage-ByteHrs", "hdd", 1),
+    ("AmazonNewThing", "TimedStorage-ByteHrs", "hdd", 2),
 ]
 
 

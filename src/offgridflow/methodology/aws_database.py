@@ -123,7 +123,7 @@ CACHE: Final = rules(
     (r"ExtendedSupport", surcharge("extended support")),
     (r"CachedData", _in_memory),
     (r"ProcessingUnits|ECPU", requests),
-    (r"BackupUsage|SnapshotUsage|Snapshot", _BACKUP),
+    (r"BackupUsage|SnapshotUsage|Snapshot", stored("hdd", "aws.elasticache_backup")),
     (r"DataWritten", not_metered("data written")),
 )
 

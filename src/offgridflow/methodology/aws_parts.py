@@ -12,10 +12,11 @@ from typing import Final
 from offgridflow.domain.model import Sku
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
-from offgridflow.domain.units import Conversion
+from offgridflow.domain.units import GIB_TO_GB, Conversion
 from offgridflow.factors.model import FactorSet
 from offgridflow.methodology.demand import Component, Demand, Machine, NotRated, Storage, Transfer
 from offgridflow.methodology.generic_parts import (
+    GB_PER_TB,
     REQUESTS,
     copies_of,
     gb_of,
@@ -168,3 +169,9 @@ def vcpu_hours(reading: Reading) -> float | None:
 def gib_hours(reading: Reading) -> float | None:
     """Return GiB-hours per consumed unit of a memory meter; plain hours or seconds are those of one GiB."""
     return memory_gib_hours_of(reading.unit, reading.period)
+
+
+def local_tb_hours(reading: Reading) -> float | None:
+    """Return terabyte-hours per consumed unit of a local disk; plain hours or seconds are those of one GiB."""
+    hours = gib_hours(reading)
+    return None if hours is None else hours * GIB_TO_GB / GB_PER_TB

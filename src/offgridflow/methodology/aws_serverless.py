@@ -7,6 +7,7 @@ Memory is metered apart from the vCPUs, so ``memory_apart`` takes the memory of 
 import re
 from typing import Final
 
+from offgridflow.domain.model import Span
 from offgridflow.domain.reasons import Method
 from offgridflow.methodology.aws_parts import (
     Handler,
@@ -16,17 +17,17 @@ from offgridflow.methodology.aws_parts import (
     bad_unit,
     elsewhere,
     gib_hours,
+    local_tb_hours,
     machine_hours,
     not_metered,
     requests,
     rules,
     says,
-    storage,
     stored,
     surcharge,
     vcpu_hours,
 )
-from offgridflow.methodology.demand import Component, Demand, Memory, Vcpu
+from offgridflow.methodology.demand import Component, Demand, Memory, Storage, Vcpu
 
 _MIB_PER_GIB: Final = 1024.0
 
@@ -51,7 +52,10 @@ def _memory(reading: Reading, _match: re.Match[str]) -> Outcome:
 
 def _ephemeral(reading: Reading, _match: re.Match[str]) -> Outcome:
     """Ephemeral storage is a local disk, not memory: one copy."""
-    return storage(reading, "ssd", "aws.default")
+    tb_hours = local_tb_hours(reading)
+    if tb_hours is None:
+        return bad_unit(reading, "stored data over time")
+    return Demand(Method.STORAGE, (Storage(tb_hours, "ssd", Span.exactly(1.0)),))
 
 
 def _units(vcpu: float, gib: float) -> Handler:

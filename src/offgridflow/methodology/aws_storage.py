@@ -71,12 +71,12 @@ FSX: Final = rules(
     (r"Throughput|IOPS|SSDCache", _PERFORMANCE),
     (r"Requests", requests),
     (r"DataAccess|Transfer", not_metered("data read and written")),
-    (r"Storage[.:-]?(?:MAZ|Multi-?AZ)\d?.*HDD", stored("hdd", "aws.ebs", times=2)),
+    (r"Storage[.:-]?(?:MAZ|Multi-?AZ)\d?.*HDD", stored("hdd", "aws.fsx", times=2)),
     (r"Storage[.:-]?(?:MAZ|Multi-?AZ)\d?.*CPool", stored("hdd", "aws.s3", Assumption.STORAGE_MEDIUM_DEFAULT)),
-    (r"Storage[.:-]?(?:MAZ|Multi-?AZ)", stored("ssd", "aws.ebs", times=2)),
+    (r"Storage[.:-]?(?:MAZ|Multi-?AZ)", stored("ssd", "aws.fsx", times=2)),
     (r"Storage.*CPool|Storage.*(?:Int|Archive|IA)", stored("hdd", "aws.s3", Assumption.STORAGE_MEDIUM_DEFAULT)),
-    (r"Storage.*HDD", stored("hdd", "aws.ebs")),
-    (r"Storage", stored("ssd", "aws.ebs")),
+    (r"Storage.*HDD", stored("hdd", "aws.fsx")),
+    (r"Storage", stored("ssd", "aws.fsx")),
 )
 
 BACKUP: Final = rules(

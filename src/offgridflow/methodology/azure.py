@@ -38,6 +38,12 @@ def _databricks(meter: Meter) -> Outcome:
     return _DBU(meter)
 
 
+def _fabric(meter: Meter) -> Outcome:
+    if tb_hours_of(meter.unit, meter.period) is not None:
+        return azure_storage.capacity(meter)
+    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "capacity units of a shared platform")
+
+
 _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
     (
         _LICENCE,
@@ -73,7 +79,6 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
             "azure devops",
             "visual studio",
             "windows 365",
-            "microsoft fabric",
             "power bi",
             "intune",
         ),
@@ -88,7 +93,6 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
             "azure defender",
             "azure ddos",
             "ddos protection",
-            "microsoft purview",
         ),
     ),
     (
@@ -170,6 +174,7 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
     (azure_data.factory, ("azure data factory", "data factory")),
     (_databricks, ("azure databricks", "databricks")),
     (_DBU, ("azure data explorer", "data explorer")),
+    (_fabric, ("microsoft fabric", "onelake")),
     (
         azure_vm.machine_or_capacity,
         (
@@ -179,7 +184,6 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
             "azure lab services",
             "azure analysis services",
             "azure fluid relay",
-            "application insights",
             "microsoft dev box",
         ),
     ),
@@ -251,7 +255,6 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
             "azure monitor",
             "sentinel",
             "microsoft sentinel",
-            "azure grafana",
             "insight and analytics",
             "application insights",
         ),
@@ -289,6 +292,8 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
             "azure health data",
             "azure chaos",
             "azure managed grafana",
+            "azure grafana",
+            "microsoft purview",
             "azure site",
             "microsoft copilot",
             "azure playwright",
@@ -322,7 +327,6 @@ _VAGUE: Final = frozenset(
     }
 )
 """Names that as first words of a meter could be of another service; there they need the category's word."""
-_CONTAINER_REGISTRY: Final = ("container registry",)
 
 
 def _handler_of(text: str, *, strict: bool) -> Handler | None:

@@ -176,13 +176,13 @@ def language_model(meter: Meter) -> Outcome:
     """Rate tokens of a language model; provisioned throughput meters a promise, images and hours meter no tokens."""
     if meter.has("provisioned", "ptu", "hosting"):
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "provisioned throughput")
-    match = _MODEL.search(meter.text)
-    if match is None:
+    names = _MODEL.findall(meter.text)
+    if not names:
         return REQUESTS if OPERATIONS.search(meter.text) or meter.unit is None else _unnamed_model(meter)
     tokens = _token_count(meter)
     if tokens is None:
         return unknown_unit(meter.sku.consumed_unit, "tokens")
-    model = _model_name(match[1])
+    model = max(map(_model_name, names), key=len)
     if _OUTPUT.search(meter.text.replace("-", " ")):
         return _tokens(meter, model, 0.0, tokens)
     if _INPUT.search(meter.text.replace("-", " ")):

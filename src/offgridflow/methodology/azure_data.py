@@ -1,7 +1,7 @@
 """Azure databases, caches, warehouses: cores and memory by tier, storage with its replicas.
 
-Sizes are facts of the service descriptions: 5.1 GiB a vCore (SQL Gen5), 5 GiB general purpose, 10 GiB memory optimised
-and 2 GiB basic single servers; 4 and 8 GiB on flexible servers. 100 DTU are one vCore (factor set).
+SQL's memory and DTUs per vCore are the factor set's. Sizes of other servers are facts of the service descriptions:
+5 GiB a vCore general purpose, 10 GiB memory optimised and 2 GiB basic single servers; 4 and 8 GiB flexible servers.
 """
 
 import re
@@ -24,7 +24,6 @@ from offgridflow.methodology.generic_parts import (
     vcpu_hours_of,
 )
 
-SQL_GIB_PER_VCORE: Final = 5.1
 BUSINESS_CRITICAL_REPLICAS: Final = 4.0
 
 _VCORES: Final = re.compile(r"\b(\d{1,3}) ?v-?cores?\b")
@@ -114,9 +113,15 @@ def _dtu_demand(meter: Meter) -> Outcome:
     dtus = _dtus(meter)
     if dtus is None:
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, f"pool size not named: {meter.name}")
-    per_vcore = meter.factors.coefficient("azure_sql_dtu_per_vcore_standard").central
-    copies = BUSINESS_CRITICAL_REPLICAS if "premium" in meter.text else 1.0
-    return _cores(meter, dtus / per_vcore, SQL_GIB_PER_VCORE, copies, Assumption.SERVICE_MEDIAN_SIZE)
+    premium = "premium" in meter.text
+    tier = "premium" if premium else "standard"
+    per_vcore = meter.factors.coefficient(f"azure_sql_dtu_per_vcore_{tier}").central
+    copies = BUSINESS_CRITICAL_REPLICAS if premium else 1.0
+    return _cores(meter, dtus / per_vcore, _sql_gib(meter), copies, Assumption.SERVICE_MEDIAN_SIZE)
+
+
+def _sql_gib(meter: Meter) -> float:
+    return meter.factors.coefficient("azure_sql_memory_gb_per_vcore").central
 
 
 def _vcores(meter: Meter) -> float:
@@ -162,7 +167,7 @@ def _sql_cores(meter: Meter) -> Outcome | None:
     if not meter.has("vcore"):
         return None
     copies = BUSINESS_CRITICAL_REPLICAS if meter.has("business critical") else 1.0
-    return _cores(meter, _vcores(meter), SQL_GIB_PER_VCORE, copies)
+    return _cores(meter, _vcores(meter), _sql_gib(meter), copies)
 
 
 def _sql_units(meter: Meter) -> Outcome | None:
@@ -205,7 +210,8 @@ def _performance(meter: Meter) -> Outcome | None:
 
 def open_source(meter: Meter) -> Outcome:
     """Rate PostgreSQL, MySQL and MariaDB: vCores or machine sizes, and storage."""
-    rules = (_refused, _held("azure.mysql"), _performance, _server_cores, _server_machine, _held_without_time)
+    held = _held("azure.postgresql" if "postgresql" in meter.category else "azure.mysql")
+    rules = (_refused, held, _performance, _server_cores, _server_machine, _held_without_time)
     return first_of(meter, (*rules, _operations))
 
 

@@ -59,14 +59,15 @@ def medium_of(meter: Meter) -> tuple[str, bool]:
 def stored(meter: Meter, tb_hours: float, medium: str, *marks: Assumption) -> Outcome:
     """Return stored data with its copies; geo-redundant data has as many again on the paired region's grid."""
     name, told = redundancy_of(meter)
-    copies = copies_of(meter.factors, "azure.zrs" if name in {"zrs", "gzrs"} else "azure.lrs")
-    second = copies_of(meter.factors, "azure.lrs") if name in {"grs", "gzrs"} else None
-    if copies is None or (second is None and name in {"grs", "gzrs"}):
+    geo = name in {"grs", "gzrs"}
+    copies = copies_of(meter.factors, f"azure.{name}")
+    paired = copies_of(meter.factors, f"azure.{name}_paired") if geo else None
+    if copies is None or (geo and paired is None):
         return refuse(NotEstimatedReason.NO_FACTOR, f"replication of azure {name}")
     extra = copies[1] if told else (Assumption.REPLICATION_DEFAULT,)
-    paired = None if second is None else second[0]
     archive = (Assumption.ARCHIVE_AS_HDD,) if medium == "archive" else ()
-    return Demand(Method.STORAGE, (Storage(tb_hours, medium, copies[0], paired),), (*marks, *extra, *archive))
+    second = None if paired is None else paired[0]
+    return Demand(Method.STORAGE, (Storage(tb_hours, medium, copies[0], second),), (*marks, *extra, *archive))
 
 
 def _disk_tier(meter: Meter) -> Outcome | None:

@@ -130,6 +130,8 @@ def dedicated_host(meter: Meter) -> Outcome:
 
 def machine_or_capacity(meter: Meter) -> Outcome:
     """Rate a service that names its machine (HDInsight, SSIS, gateways), else say that it meters a capacity."""
+    if meter.has("surcharge"):
+        return refuse(NotEstimatedReason.SURCHARGE, "fee on a machine that has its own meter")
     if instance_of(meter)[0] is not None and hours_of(meter.unit, meter.period) is not None:
         return machine(meter)
     return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)

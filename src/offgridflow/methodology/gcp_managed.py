@@ -262,12 +262,13 @@ def _tokens(meter: Meter, model: str, count: float, marks: tuple[Assumption, ...
 
 
 def _token_count(meter: Meter) -> tuple[float, tuple[Assumption, ...]] | None:
-    """Return tokens per unit; four characters make a token (service_mapping.csv)."""
+    """Return tokens per unit; characters are turned into tokens by the factor set's ratio."""
     unit = meter.unit
     if unit is None:
         return None
     if unit.dimension is Dimension.CHARACTERS or (unit.dimension is Dimension.COUNT and meter.has("character")):
-        return unit.multiplier / 4, (Assumption.TOKENS_PER_CHARACTER,)
+        each = meter.factors.coefficient("ai_characters_per_token").central
+        return unit.multiplier / each, (Assumption.TOKENS_PER_CHARACTER,)
     if unit.dimension in {Dimension.TOKENS, Dimension.COUNT}:
         return unit.multiplier, ()
     return None

@@ -44,13 +44,8 @@ from offgridflow.methodology.generic_parts import (
 Outcome = Demand | NotRated
 
 VCPU_PER_OCPU: Final = 2.0
-"""An OCPU of an x86 shape is one core of two threads, of an A2 shape two cores; of an A1 shape it is one core."""
+"""The unit table takes an OCPU as two vCPUs (x86: one core, two threads; A2: two cores); of an A1 it is one core."""
 
-_OCPU: Final = re.compile(r"ocpu (?:hours?|per hour)|ocpu-?hours?")
-_GB_HOURS: Final = re.compile(r"(?:gb|gigabyte|gib) (?:hours?|per hour)")
-_GB_MONTHS: Final = re.compile(
-    r"(?:gb|gigabyte|gib)(?: storage capacity)? ?(?:-| |/|per )? ?months?|gigabyte storage capacity per month",
-)
 _SHAPE: Final = re.compile(r"(?:standard|optimized|dense ?i/?o|bm|vm)\b.*?\b([aex]\d{1,2})\b")
 _SHAPE_PROCESSORS: Final = {
     "a1": "Ampere Altra (Neoverse N1)",
@@ -79,21 +74,6 @@ class _Meter:
 
 
 _Rule = Callable[[_Meter], Outcome | None]
-
-
-def _unit_of(text: str | None) -> Conversion | None:
-    """Read Oracle's spellings beside those of the common table."""
-    if text is None:
-        return None
-    found = conversion_of(text)
-    if found is not None:
-        return found
-    key = " ".join(text.lower().split())
-    if _OCPU.fullmatch(key):
-        return Conversion(Dimension.VCPU_HOURS, VCPU_PER_OCPU)
-    if _GB_HOURS.fullmatch(key):
-        return Conversion(Dimension.GIB_HOURS, 1.0)
-    return Conversion(Dimension.GIB_MONTHS, 1.0) if _GB_MONTHS.fullmatch(key) else None
 
 
 def _shape(meter: _Meter) -> tuple[str | None, float]:
@@ -258,7 +238,9 @@ _OWN: Final[tuple[_Rule, ...]] = (_never_rated, _own_machine, _own_size, _own_da
 
 def classify(sku: Sku, period: Month, factors: FactorSet) -> Outcome:
     """Return what one consumed unit asks of the hardware, or why it is not rated. Never raises."""
-    meter = _Meter(sku, period, factors, (sku.sku_meter or sku.description or "").lower(), _unit_of(sku.consumed_unit))
+    meter = _Meter(
+        sku, period, factors, (sku.sku_meter or sku.description or "").lower(), conversion_of(sku.consumed_unit)
+    )
     oracle = sku.provider == "oracle"
     for rule in (*_ORACLE, *_OWN) if oracle else _OWN:
         outcome = rule(meter)

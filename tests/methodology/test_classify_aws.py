@@ -323,6 +323,8 @@ TERMS = [
     ("AmazonMSK", "Kafka.Storage.GP2", "ssd", 2),
     ("AmazonCloudWatch", "TimedStorage-ByteHrs", "hdd", 3),
     ("AmazonSageMaker", "Notebk:VolumeUsage.gp2", "ssd", 2),
+    ("AmazonQuickSight", "QS-Enterprise-SPICE", "ssd", 3),
+    ("AmazonTimestream", "MagneticStore-ByteHrs", "hdd", 3),
     ("AmazonNewThing", "TimedStorage-ByteHrs", "hdd", 2),
 ]
 
@@ -434,6 +436,11 @@ REASONS = [
     ("AmazonAthena", "DataScannedInTB", "Terabytes", R.CAPACITY_NOT_METERED),
     ("AmazonQuickSight", "QS-Reader-Usage", "Users", R.LICENCE),
     ("AmazonEC2", "WhoKnows:thing", "Hrs", R.UNKNOWN_METER),
+    ("AmazonApiGateway", "USE1-ApiGatewayCacheUsage:0.5GB", "Hrs", R.CAPACITY_NOT_METERED),
+    ("AmazonStates", "USE1-StepFunctions-GB-Second", "GB-Second", R.CAPACITY_NOT_METERED),
+    ("AmazonLightsail", "DataXfer-Out:1-Overage", "GB", R.COUNTED_ELSEWHERE),
+    ("AmazonWorkSpaces", "USE1-AW-HW-2-AutoStop-User", "User", R.CAPACITY_NOT_METERED),
+    ("AmazonWorkSpaces", "USE1-AW-HW-2", "Month", R.UNKNOWN_INSTANCE_TYPE),
     ("AmazonQuantumThing", "QubitHours", "Hrs", R.UNKNOWN_SERVICE),
     (None, None, None, R.UNKNOWN_SERVICE),
 ]
@@ -473,11 +480,71 @@ def test_a_unit_that_contradicts_the_meter_is_a_reason(service: str, meter: str,
         ("AmazonCloudFront", "US-DataTransfer-Out-OBytes", "inter_region"),
         ("AmazonS3", "USE1-CloudFront-Out-Bytes", "inter_region"),
         ("AWSLambda", "USE1-EUC1-AWS-Out-Bytes", "inter_region"),
+        ("AmazonVPC", "USE1-EUC1-VpcPeering-Out-Bytes", "inter_region"),
+        ("AmazonLightsail", "USE1-TotalDataXfer-Out-Bytes", "internet_egress"),
+        ("AWSDirectConnect", "USE1-EqDC2-DataXfer-Out:dc.3", "internet_egress"),
     ],
 )
 def test_transfers_by_kind(service: str, meter: str, kind: str) -> None:
     """Law: data moved is read by the kind of way it goes, in any service; edge geographies are no regions."""
     assert rated(service, meter, "GB").components == (Transfer(1.073741824, kind),)
+
+
+SENTENCES = [
+    ("AmazonEC2", "m5.large Linux/UNIX Spot Instance-hour in US East (Virginia) in VPC Zone #1", "Hrs", "m5.large", 1),
+    ("AmazonEC2", "Linux/UNIX (Amazon VPC), c5.xlarge reserved instance applied", "Hrs", "c5.xlarge", 1),
+    ("AmazonEC2", "$0.188 per On Demand Windows with SQL Std m5.xlarge Instance Hour", "Hours", "m5.xlarge", 1),
+    (
+        "AmazonRDS",
+        "USD 0.342 per db.m5.large Multi-AZ instance hour (or partial hour) running MySQL",
+        "Hrs",
+        "m5.large",
+        2,
+    ),
+    ("AmazonRDS", "USD 0.5 per db.m6gd.large Multi-AZ (readable standbys) instance hour", "Hrs", "m6gd.large", 3),
+    ("AmazonElastiCache", "$0.017 per cache.t3.micro Node-hour (or partial hour) running Redis", "Hrs", "t3.micro", 1),
+    ("AmazonES", "$0.036 per t3.small.search instance hour (or partial hour)", "Hrs", "t3.small", 1),
+]
+
+
+@pytest.mark.parametrize(("service", "text", "unit", "name", "copies"), SENTENCES)
+def test_machines_out_of_sentences_are_marked(service: str, text: str, unit: str, name: str, copies: int) -> None:
+    """Law: a machine named only by a sentence is the same machine, with the mark that says where it was read."""
+    found = rated(service, None, unit, description=text)
+    (part,) = found.components
+    assert isinstance(part, Machine)
+    assert (part.instance_type, part.copies) == (name, copies)
+    assert found.assumptions == (Assumption.INSTANCE_TYPE_FROM_DESCRIPTION,)
+
+
+def test_an_unused_reservation_in_a_sentence_is_idle() -> None:
+    """Law: sentences of capacity reservations are told apart from running machines."""
+    (part,) = rated("AmazonEC2", "$0.096 per Unused Reservation Linux m5.large Instance Hour", "Hrs").components
+    assert isinstance(part, Machine)
+    assert part.idle
+    used = "$0.00 per Reservation Linux m5.large Instance Hour"
+    assert reason("AmazonEC2", used, "Hrs") is R.COUNTED_ELSEWHERE
+
+
+def test_instance_type_column_serves_where_no_text_names_the_meter() -> None:
+    """Law: FOCUS's instance type makes the machine when the meter is mute, but never that of a licence."""
+    known = SkuAttributes(instance_type="c5.large", vcpu=2)
+    assert rated("AmazonEC2", "Compute Instance", "Hours", known).components == (
+        Machine("c5.large", 1.0, vcpu=2, service="AmazonEC2"),
+    )
+    assert reason("AmazonEC2", "Windows License Usage", "Hours", known) is R.UNKNOWN_METER
+    desk = SkuAttributes(vcpu=2, memory_gib=8)
+    assert rated("AmazonWorkSpaces", "USE1-AW-HW-3", "Hrs", desk).components == (
+        Vcpu(2.0, None, memory_apart=True),
+        Memory(8.0),
+    )
+
+
+def test_memory_of_serverless_stores_is_in_two_zones() -> None:
+    """Law: a serverless cache meters what it holds in memory, once per zone."""
+    found = rated("AmazonElastiCache", "USE1-CachedData:Redis", "GB-Hours")
+    assert found.components == (Memory(1.0, 2.0),)
+    assert rated("AmazonNeptune", "USE1-ServerlessUsage", "NCU-hour").assumptions == (Assumption.ACU_SIZE,)
 
 
 def test_transfer_kind_column_speaks_where_the_meter_does_not() -> None:

@@ -14,7 +14,16 @@ from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
 from offgridflow.domain.units import Dimension, conversion_of
 from offgridflow.factors.model import FactorSet
-from offgridflow.methodology.aws_other import DEFAULTS, KNOWN, NEVER, OWN_TRANSFERS, SHARED, TABLES, TRANSFER
+from offgridflow.methodology.aws_other import (
+    BY_THE_HOUR,
+    DEFAULTS,
+    KNOWN,
+    NEVER,
+    OWN_TRANSFERS,
+    SHARED,
+    TABLES,
+    TRANSFER,
+)
 from offgridflow.methodology.aws_parts import Outcome, Reading, first
 from offgridflow.methodology.aws_services import BEDROCK, service_of
 from offgridflow.methodology.aws_text import usage_type_of
@@ -69,6 +78,10 @@ _COUNTED_UNITS: Final = frozenset(
     }
 )
 """Units that count operations, whatever the meter."""
+
+
+_HELD: Final = frozenset({Dimension.HOURS, Dimension.GIB_HOURS, Dimension.VCPU_HOURS, Dimension.UNIT_MONTHS})
+"""What is held for a time is not a request."""
 
 
 def classify(sku: Sku, period: Month, factors: FactorSet) -> Demand | NotRated:
@@ -138,12 +151,13 @@ def _by_attributes(reading: Reading, described: tuple[str, ...]) -> Outcome | No
 
 def _otherwise(reading: Reading, described: tuple[str, ...]) -> NotRated:
     """Say the most that can be said of a line that no table knows."""
-    unit = (reading.sku.consumed_unit or "").strip().lower()
-    default = DEFAULTS.get(reading.service)
-    if default is not None:
-        return REQUESTS if unit in _COUNTED_UNITS else default
-    if unit in _COUNTED_UNITS:
+    if (reading.sku.consumed_unit or "").strip().lower() in _COUNTED_UNITS:
         return REQUESTS
+    default = DEFAULTS.get(reading.service)
+    if default is REQUESTS and reading.unit is not None and reading.unit.dimension in _HELD:
+        return BY_THE_HOUR
+    if default is not None:
+        return default
     detail = f"{reading.service or 'no service'}: {described[0] if described else 'no meter'}"
     if reading.service in KNOWN or reading.service in TABLES:
         return NotRated(NotEstimatedReason.UNKNOWN_METER, detail)

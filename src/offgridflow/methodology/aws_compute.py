@@ -113,7 +113,6 @@ LIGHTSAIL: Final = rules(
     (r"Load-?Balancer", not_metered("load balancer hours")),
     (r"Database|Relational|DBBundle", not_metered("database bundle without a published machine")),
     (r"StaticIP", not_physical("a public address")),
-    (r"TotalDataXfer", elsewhere("the allowance of the bundle")),
     (rf"(?:BundleUsage|Bundle|Instance)[:\w-]*?{_SIZE}", _lightsail),
     (r"Container|CDN|Distribution|ContainerSvc", not_metered("a bundle without a published machine")),
 )

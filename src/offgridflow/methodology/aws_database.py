@@ -117,6 +117,13 @@ def _in_memory(reading: Reading, _match: re.Match[str]) -> Outcome:
     return sized(Method.MEMORY, (Memory(hours, _STANDBY),), Assumption.NODE_COUNT_DEFAULT)
 
 
+TIMESTREAM: Final = rules(
+    (r"MemoryStore", _in_memory),
+    (r"MagneticStore|Storage", stored("hdd", "aws.s3", Assumption.STORAGE_MEDIUM_DEFAULT)),
+    (r"DataIngestion|DataWritten|Writes|DataScanned|Query|TCU", not_metered("data written and queried")),
+    (rf"db\.(?:influx\.)?{TYPE}", not_metered("an InfluxDB instance without a published machine")),
+)
+
 CACHE: Final = rules(
     (rf"cache\.{TYPE}", _node(1)),
     (rf"NodeUsage:(?:db\.)?{TYPE}", _node(1)),

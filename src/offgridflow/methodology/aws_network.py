@@ -29,15 +29,27 @@ _BALANCER: Final = not_metered("load balancer hours and capacity units do not sa
 _BETWEEN_REGIONS: Final = moved("inter_region")
 _BETWEEN_ZONES: Final = moved("inter_zone", BOTH_ENDS)
 _INTERNET: Final = moved("internet_egress")
-_ENDS: Final = re.compile(r"(?P<a>[A-Z]{2,4}\d{0,2})-(?:EBS-)?(?P<b>[A-Z]{2,4}\d{0,2})-(?:EBS-)?AWS-Out-")
+_ENDS: Final = re.compile(r"(?P<a>[A-Z]{2,4}\d{0,2})-(?:EBS-)?(?P<b>[A-Z]{2,4}\d{0,2})-(?:EBS-)?")
+
+
+def _leaves_region(reading: Reading) -> bool | None:
+    """Whether the two region prefixes differ; None where there are not two."""
+    ends = _ENDS.match(reading.sku.sku_meter or "")
+    return None if ends is None else ends["a"].upper() != ends["b"].upper()
 
 
 def _regions(reading: Reading, match: re.Match[str]) -> Outcome:
     """``USE1-USW2-AWS-Out-Bytes`` leaves the region; ``USE1-USE1-`` stays in it and crosses zones."""
-    ends = _ENDS.match(reading.sku.sku_meter or "")
-    if ends is not None and ends["a"].upper() == ends["b"].upper():
+    if _leaves_region(reading) is False:
         return moved("inter_zone")(reading, match)
     return _BETWEEN_REGIONS(reading, match)
+
+
+def _peering(reading: Reading, match: re.Match[str]) -> Outcome:
+    """Peered networks: between zones each end bills its half, between regions the sender's line is the transfer."""
+    if not _leaves_region(reading):
+        return _BETWEEN_ZONES(reading, match)
+    return _BETWEEN_REGIONS(reading, match) if match["way"].lower() == "out" else _OUT_LINE(reading, match)
 
 
 TRANSFER: Final = rules(
@@ -46,7 +58,8 @@ TRANSFER: Final = rules(
     (r"AWS-Out-Bytes", _regions),
     (r"CloudFront-In-Bytes", elsewhere("CloudFront's line for data sent to the origin")),
     (r"CloudFront-Out-Bytes", _BETWEEN_REGIONS),
-    (r"Regional-Bytes|xAZ-(?:In|Out)|VpcPeering-(?:In|Out)|InterZone", _BETWEEN_ZONES),
+    (r"Regional-Bytes|xAZ-(?:In|Out)|InterZone", _BETWEEN_ZONES),
+    (r"VpcPeering-(?P<way>In|Out)", _peering),
     (r"C3DataTransfer-In|S3DataTransfer-In", _OUT_LINE),
     (r"C3DataTransfer-Out|S3DataTransfer-Out", moved("intra_zone")),
     (r"DataTransfer-In|DataXfer-In|TotalDataXfer-In", _SENDER),
@@ -90,6 +103,12 @@ DIRECT_CONNECT: Final = rules(
     (r"DataXfer-Out|DataTransfer-Out|DX.*Out", moved("internet_egress")),
     (r"DataXfer-In|DataTransfer-In|DX.*In", _SENDER),
     (r"Port|Hour|LAG", _GATEWAY),
+)
+
+LIGHTSAIL: Final = rules(
+    (r"Xfer-Out.*Overage|Overage", elsewhere("the line for all data that the bundle sends")),
+    (r"DataXfer-Out|DataTransfer-Out", _INTERNET),
+    (r"DataXfer-In|DataTransfer-In", _SENDER),
 )
 
 DNS: Final = rules(

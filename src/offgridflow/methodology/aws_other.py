@@ -53,7 +53,7 @@ TABLES: Final[dict[str, tuple[Rule, ...]]] = {
     "AmazonSageMaker": aws_compute.SAGEMAKER,
     "AmazonWorkSpaces": aws_compute.WORKSPACES,
     "AmazonAppStream": aws_compute.WORKSPACES,
-    "AmazonLightsail": aws_compute.LIGHTSAIL,
+    "AmazonLightsail": (*aws_network.LIGHTSAIL, *aws_compute.LIGHTSAIL),
     "AWSDatabaseMigrationSvc": aws_compute.DMS,
     "AmazonRDS": aws_database.RDS,
     "AmazonDocDB": aws_database.DOCUMENT_DB,
@@ -69,6 +69,8 @@ TABLES: Final[dict[str, tuple[Rule, ...]]] = {
     "AmazonKinesis": aws_database.KINESIS,
     "AWSGlobalAccelerator": aws_network.BOXES,
     "AWSDirectConnect": aws_network.DIRECT_CONNECT,
+    "AmazonQuickSight": aws_storage.QUICK_SIGHT,
+    "AmazonTimestream": aws_database.TIMESTREAM,
     "AmazonRoute53": aws_network.DNS,
     aws_services.BEDROCK: aws_ai.BEDROCK,
     "AWSOutposts": aws_storage.PREMISES,
@@ -102,8 +104,9 @@ SHARED: Final[tuple[Rule, ...]] = (
 )
 """After the service's own table."""
 
-_CHECKS: Final = REQUESTS
-_HOURS: Final = NotRated(Reason.CAPACITY_NOT_METERED, "a managed service whose meters do not say what hardware works")
+BY_THE_HOUR: Final = NotRated(
+    Reason.CAPACITY_NOT_METERED, "a managed service whose meters do not say what hardware works"
+)
 _SETTING: Final = NotRated(Reason.NOT_PHYSICAL, "a key, secret, certificate or setting")
 
 DEFAULTS: Final[dict[str, NotRated]] = {
@@ -139,7 +142,7 @@ DEFAULTS: Final[dict[str, NotRated]] = {
             "AWSCodePipeline",
             "AWSCodeCommit",
         ),
-        _CHECKS,
+        REQUESTS,
     ),
     **dict.fromkeys(
         (
@@ -160,10 +163,15 @@ DEFAULTS: Final[dict[str, NotRated]] = {
             "AmazonMCS",
             "AmazonSimpleDB",
             "AmazonPrometheus",
+            "AWSElementalMediaLive",
+            "AWSElementalMediaConvert",
+            "AWSElementalMediaConnect",
+            "AWSElementalMediaPackage",
+            "AWSElementalMediaStore",
             "AmazonGrafana",
             aws_services.BEDROCK,
         ),
-        _HOURS,
+        BY_THE_HOUR,
     ),
     **dict.fromkeys(("awskms", "AWSSecretsManager", "AWSCertificateManager", "AWSBudgets", "ACM"), _SETTING),
     "AmazonQuickSight": NotRated(Reason.LICENCE, "readers and authors"),

@@ -103,6 +103,11 @@ STORAGE_GATEWAY: Final = rules(
     (r"Uploaded|Retriev|Bytes", _RETRIEVED),
 )
 
+QUICK_SIGHT: Final = rules(
+    (r"SPICE", stored("ssd", "aws.s3", Assumption.STORAGE_MEDIUM_DEFAULT, Assumption.REPLICATION_DEFAULT)),
+)
+"""SPICE is an in-memory store whose size on disk is what the bill meters."""
+
 DATA_SYNC: Final = rules((r".", not_metered("data copied; its transfer has its own line")))
 
 ANY_STORAGE: Final = rules(

@@ -12,6 +12,7 @@ _DB: Final = r"(?P<t>(?:db|cache|ml|kafka|mq|dms|dax)\.[a-z][a-z0-9-]*\.[a-z0-9-
 _NODE: Final = r"(?P<t>[a-z][a-z0-9-]*\.[a-z0-9]+)"
 
 _OTHER_DB: Final = _DB.replace("?P<t>", "?P<u>")
+_OTHER_TYPE: Final = _TYPE.replace("?P<t>", "?P<u>")
 _OTHER_NODE: Final = _NODE.replace("?P<t>", "?P<u>")
 _LONGEST: Final = 512
 
@@ -65,7 +66,7 @@ _BY_SERVICE: Final[dict[str, _Sentences]] = {
         (r"(?P<t>[a-z][a-z0-9-]*) Dedicated Host", r"HostUsage:\g<t>"),
         (rf"per Dedicated .*?{_TYPE} Instance Hour", r"DedicatedUsage:\g<t>"),
         (rf"{_TYPE} .*Spot Instance-hour", r"SpotUsage:\g<t>"),
-        (rf"{_TYPE} reserved instance applied", r"BoxUsage:\g<t>"),
+        (rf"{_TYPE} reserved instance applied|{_OTHER_TYPE}\b.*Savings Plan", r"BoxUsage:\g<t>"),
         (rf"(?:per|for) .*?{_TYPE} Instance[- ]Hour", r"BoxUsage:\g<t>"),
         (r"CPU credits? for (?P<t>[a-z0-9]+)|per vCPU-? ?Hour.*\b(?P<u>t[234][a-z]*)\b", r"CPUCredits:\g<t>"),
         (r"per provisioned (?:MiBps|IOPS|GiBps)", "EBS:VolumeP-IOPS"),

@@ -31,7 +31,7 @@ _SERIES_BY_WORDS: Final = (
 )
 _TYPE: Final = re.compile(r"\b[a-z]\d[a-z]?-(?:standard|highcpu|highmem|medium)(?:-\d{1,3})?\b")
 _CORE: Final = re.compile(r"\b(?:core|cores|vcpu|vcpus|cpu|mcpu)\b")
-_RAM: Final = re.compile(r"\b(?:ram|memory)\b")
+_RAM: Final = re.compile(r"\bram\b|\bmemory\b(?![- ]optimized)")
 _GPU: Final = re.compile(
     r"\b(k80|p100|p4|v100|t4|l4|a100|h100|h200|gb200|gb300|b200|b300|rtx(?: pro)? 6000)\b",
 )

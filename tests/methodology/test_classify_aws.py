@@ -138,6 +138,10 @@ def test_multi_az_database_counts_twice_and_cluster_three_times() -> None:
         assert (part.instance_type, part.hours) == ("m5.large", 1.0)
         copies[meter] = part.copies
     assert copies == {"InstanceUsage": 1, "Multi-AZUsage": 2, "Multi-AZClusterUsage": 3}
+    standbys = SkuAttributes(deployment="Multi-AZ (readable standbys)")
+    (three,) = rated("AmazonRDS", "InstanceUsage:db.m5.large", "Hrs", standbys).components
+    assert isinstance(three, Machine)
+    assert three.copies == 3
     (by_column,) = rated(
         "AmazonRDS", "InstanceUsage:db.m5.large", "Hrs", SkuAttributes(deployment="Multi-AZ")
     ).components
@@ -232,6 +236,7 @@ def test_reserved_physical_capacity_is_idle_and_a_dedicated_host_counts_once() -
     host = rated("AmazonEC2", "HostUsage:m5", "Hrs")
     assert host.components == (Machine("m5.metal", 1.0, service="AmazonEC2", idle=True),)
     assert reason("AmazonEC2", "HostBoxUsage:m5.large", "Hrs") is R.COUNTED_ELSEWHERE
+    assert reason("AmazonLightsail", "BundleUsage:3GB", "Hrs") is R.UNKNOWN_INSTANCE_TYPE
     assert reason("AmazonEC2", "HostUsage:zz9", "Hrs") is R.UNKNOWN_INSTANCE_TYPE
 
 
@@ -463,6 +468,18 @@ def test_what_is_not_rated_says_why(service: str | None, meter: str | None, unit
         ("AmazonECS", "Fargate-vCPU-Hours:perCPU", "GB"),
         ("AWSLambda", "Lambda-GB-Second", "Requests"),
         ("AmazonRDS", "Aurora:ServerlessUsage", "GB"),
+        ("AmazonEC2", "CPUCredits:t3", "GB"),
+        ("AmazonEC2", "UnusedBox:m5.large", "GB"),
+        ("AmazonLightsail", "BundleUsage:2GB", "GB"),
+        ("AmazonWorkSpaces", "USE1-AW-HW-2", "GB"),
+        ("CodeBuild", "Build-Min:Linux:g1.small", "GB"),
+        ("AmazonElastiCache", "CachedData:Redis", "GB"),
+        ("AmazonRedshift", "Node:ra3.4xlarge", "GB"),
+        ("AmazonES", "ESInstance:m5.large", "GB"),
+        ("AmazonECS", "Fargate-GB-Hours", "GB"),
+        ("AmazonECS", "Fargate-EphemeralStorage-GB-Hours", "GB"),
+        ("AWSGlue", "ETL-DPU-Hour", "GB"),
+        ("AmazonBedrock", "USE1-Llama3-70B-input-tokens", "GB"),
     ],
 )
 def test_a_unit_that_contradicts_the_meter_is_a_reason(service: str, meter: str, unit: str | None) -> None:

@@ -343,6 +343,7 @@ def test_capacity_meters_give_their_hardware(category: str, meter: str, unit: st
     ("category", "meter", "unit", "reason"),
     [
         ("Bandwidth", "Inter-Region - Intra Continent Data Transfer In", "1 GB", "counted_elsewhere"),
+        ("Bandwidth", "Standard Data Transfer In", "1 GB", "counted_elsewhere"),
         ("Virtual Network", "Peering - Intra-Region Ingress", "1 GB", "counted_elsewhere"),
         ("Virtual Network", "IP Addresses - Standard IPv4 Static Public IP", "1 Hour", "not_physical"),
         ("Load Balancer", "Standard Included LB Rules and Outbound Rules", "1 Hour", "capacity_not_metered"),

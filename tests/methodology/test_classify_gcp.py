@@ -46,7 +46,8 @@ COPIES = {
     "gcp.spanner_multi_region": 5.0,
     "gcp.filestore": 2.0,
 }
-PROCESSORS = {"n1": "Skylake", "n2": "Ice Lake", "e2": "Skylake", "c4a": "Google Axion", "c2": "Cascade Lake"}
+PROCESSORS = {"n1": "Skylake", "n2": "Ice Lake", "e2": "Skylake", "c4a": "Google Axion", "c2": "Cascade Lake",
+              "t2d": "EPYC 3rd Gen (Milan)"}  # fmt: skip
 CARDS = {"NVIDIA T4", "NVIDIA L4", "NVIDIA H100 SXM", "Google TPU v4", "Google TPU v5e"}
 
 
@@ -58,13 +59,15 @@ class _Factors:
         return None if copies is None else SimpleNamespace(span=_exactly(copies), central=copies)
 
     def machine(self, provider: str, instance_type: str) -> SimpleNamespace | None:
-        return (
-            SimpleNamespace(processor="Broadwell") if (provider, instance_type) == ("gcp", "n1-ultramem-40") else None
-        )
+        if (provider, instance_type) != ("gcp", "n1-ultramem-40"):
+            return None
+        return SimpleNamespace(processor="Broadwell", vcpu=40.0, threads=40.0)
 
     def family(self, provider: str, family: str) -> tuple[SimpleNamespace, ...]:
         processor = PROCESSORS.get(family) if provider == "gcp" else None
-        return () if processor is None else (SimpleNamespace(processor=processor),)
+        if processor is None:
+            return ()
+        return (SimpleNamespace(processor=processor, vcpu=8.0, threads=16.0 if family == "t2d" else 8.0),)
 
     def accelerator(self, model: str) -> object | None:
         return object() if model in CARDS else None
@@ -130,6 +133,13 @@ def test_core_seconds_are_vcpu_hours_of_the_series_processor(meter: str, process
         assert _components("Compute Engine", meter, unit, None) == (Vcpu(_near(hours), processor, memory_apart=True),)
 
 
+def test_vcpu_that_is_a_core_counts_its_two_threads() -> None:
+    """A T2D vCPU is a physical core, so an hour of it is two thread-hours of the power table."""
+    assert _components("Compute Engine", "T2D AMD Instance Core running in Iowa", "hour") == (
+        Vcpu(2.0, "EPYC 3rd Gen (Milan)", memory_apart=True),
+    )
+
+
 def test_core_and_memory_skus_of_a_machine_are_one_machine() -> None:
     """The cores and the memory of an n2-standard-4 hour are 4 vCPU-hours and 16 GiB-hours, each once."""
     core = _read("Compute Engine", "N2 Instance Core running in Americas", "seconds", "n2-standard-4")
@@ -165,6 +175,7 @@ def test_machine_type_of_the_bill_decides_the_processor() -> None:
         ("External IP Charge on a Standard VM", "not_physical"),
         ("Hyperdisk Balanced IOPS", "capacity_not_metered"),
         ("Network Inter Region Data Transfer In from APAC to Americas", "counted_elsewhere"),
+        ("Network Internet Data Transfer In from EMEA to Virginia", "counted_elsewhere"),
         ("Nvidia Z9 GPU running in Americas", "unknown_accelerator"),
         ("Mystery of the day", "unknown_meter"),
     ],
@@ -243,7 +254,6 @@ def test_byte_seconds_and_gibibyte_months_are_the_same_storage(
         ("Compute Engine", "Network Internet Egress from Americas to EMEA", "internet_egress"),
         ("Compute Engine", "Network Inter Zone Data Transfer Out", "inter_zone"),
         ("Compute Engine", "Network Inter Region Data Transfer Out from Americas to Montreal", "inter_region"),
-        ("Compute Engine", "Network Internet Data Transfer In from EMEA to Virginia", "ingress"),
         ("Cloud Storage", "Download Worldwide Destinations (excluding Asia & Australia)", "internet_egress"),
         ("Networking", "Cloud CDN Cache Data Transfer Out to North America", "cdn"),
         ("Cloud Run", "Cloud Run Network Internet Data Transfer Out Europe to Europe", "internet_egress"),

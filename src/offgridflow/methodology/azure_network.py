@@ -1,18 +1,23 @@
 """Azure networks: transfers by the gigabyte, and appliances whose energy no meter shows."""
 
+import re
+from typing import Final
+
 from offgridflow.domain.reasons import NotEstimatedReason
 from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome
 from offgridflow.methodology.generic_parts import REQUESTS, gb_of, refuse, transfer_demand, unknown_unit
 
-_ONCE = "a transfer is counted once, where it goes out"
+_INBOUND: Final = re.compile(r"\btransfer in\b|\bingress\b")
+_ONCE = "a transfer is counted once, by its sender"
 
 
 def bandwidth(meter: Meter) -> Outcome:
-    """Rate transfers; inbound halves of a transfer that is also billed outbound are counted elsewhere."""
+    """Rate transfers that go out; what comes in is counted by its sender."""
     gb = gb_of(meter.unit)
     if gb is None:
         return unknown_unit(meter.sku.consumed_unit, "transferred data")
-    inbound = meter.has("data transfer in", "ingress", "transfer in -")
+    if _INBOUND.search(meter.text):
+        return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, _ONCE)
     if meter.has("availability zone", "inter-zone", "inter zone"):
         kind = "inter_zone"
     elif meter.has("inter-region", "intra continent", "inter continent", "inter-virtual network", "global peering"):
@@ -20,9 +25,7 @@ def bandwidth(meter: Meter) -> Outcome:
     elif meter.has("cdn", "front door"):
         kind = "cdn"
     else:
-        return transfer_demand(gb, "ingress" if inbound else "internet_egress")
-    if inbound:
-        return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, _ONCE)
+        kind = "internet_egress"
     return transfer_demand(gb, kind)
 
 
@@ -34,7 +37,7 @@ def virtual_network(meter: Meter) -> Outcome:
         gb = gb_of(meter.unit)
         if gb is None:
             return unknown_unit(meter.sku.consumed_unit, "transferred data")
-        if "ingress" in meter.text:
+        if _INBOUND.search(meter.text):
             return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, _ONCE)
         return transfer_demand(gb, "inter_region" if meter.has("inter-region", "global") else "inter_zone")
     return appliance(meter)
@@ -58,6 +61,6 @@ def content_delivery(meter: Meter) -> Outcome:
     gb = gb_of(meter.unit)
     if gb is None or not meter.has("data transfer", "transfer"):
         return appliance(meter)
-    if meter.has("transfer in", "to origin"):
+    if _INBOUND.search(meter.text) or "to origin" in meter.text:
         return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, _ONCE)
     return transfer_demand(gb, "cdn")

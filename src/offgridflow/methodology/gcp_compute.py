@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.factors.model import MachineType
 from offgridflow.methodology.demand import Accelerator, Demand, Machine, Memory, Vcpu
 from offgridflow.methodology.gcp_text import Meter, Outcome
 from offgridflow.methodology.generic_parts import (
@@ -68,16 +69,26 @@ def series_of(meter: Meter) -> str | None:
     return next((series for words, series in _SERIES_BY_WORDS if words in meter.text), None)
 
 
-def processor_of(meter: Meter) -> str | None:
-    """Return the microarchitecture of the SKU's machine or series, ``arm``, or None where nothing tells."""
+def _type_of(meter: Meter) -> MachineType | None:
+    """Return the bill's machine type, else the largest of the SKU's series: they share processor and cores."""
     stated = meter.sku.attributes.instance_type
     if stated and (found := meter.factors.machine("gcp", stated.strip())) is not None:
-        return found.processor
+        return found
     series = series_of(meter)
     types = meter.factors.family("gcp", series) if series is not None else ()
-    if types:
-        return types[0].processor
-    return "arm" if _ARM.search(meter.text) else None
+    return types[-1] if types else None
+
+
+def processor_of(meter: Meter) -> tuple[str | None, float]:
+    """Return the microarchitecture (``arm`` or None where no series tells it) and the hardware threads of one vCPU.
+
+    On T2D and H3 a vCPU is a physical core: two threads, as the catalogue counts them.
+    """
+    known = _type_of(meter)
+    if known is None:
+        return "arm" if _ARM.search(meter.text) else None, 1.0
+    threads = known.threads / known.vcpu if known.vcpu > 0 else 1.0
+    return known.processor, max(1.0, threads)
 
 
 def cores(meter: Meter, copies: float = 1.0, method: Method = Method.VCPU_AND_MEMORY) -> Outcome:
@@ -87,7 +98,8 @@ def cores(meter: Meter, copies: float = 1.0, method: Method = Method.VCPU_AND_ME
         return unknown_unit(meter.sku.consumed_unit, "core time")
     if "mcpu" in meter.text:
         hours /= MILLICORES
-    return Demand(method, (Vcpu(hours, processor_of(meter), memory_apart=True, copies=copies),))
+    processor, threads = processor_of(meter)
+    return Demand(method, (Vcpu(hours * threads, processor, memory_apart=True, copies=copies),))
 
 
 def memory(meter: Meter, copies: float = 1.0, method: Method = Method.VCPU_AND_MEMORY) -> Outcome:

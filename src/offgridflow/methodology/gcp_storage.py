@@ -1,5 +1,8 @@
 """Google storage: disks, buckets, snapshots and whatever service holds data over time."""
 
+import re
+from typing import Final
+
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
 from offgridflow.methodology.gcp_text import OPERATIONS, Meter, Outcome
 from offgridflow.methodology.generic_parts import (
@@ -78,7 +81,8 @@ def at_rest(meter: Meter) -> Outcome | None:
     return held(meter, bucket_key(meter), medium, Assumption.REPLICATION_DEFAULT, *mark)
 
 
-_ONCE = "a transfer is counted once, where it goes out"
+_INBOUND: Final = re.compile(r"\btransfer in\b|\bingress\b")
+_ONCE = "a transfer is counted once, by its sender"
 
 
 def _kind_of(meter: Meter) -> str | None:
@@ -105,9 +109,7 @@ def transfers(meter: Meter) -> Outcome | None:
     gb = gb_of(meter.unit)
     if gb is None:
         return unknown_unit(meter.sku.consumed_unit, "transferred data")
-    if meter.has("ingress", "transfer in ", "data transfer in"):
-        if kind == "internet_egress":
-            return transfer_demand(gb, "ingress")
+    if _INBOUND.search(meter.text):
         return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, _ONCE)
     return transfer_demand(gb, kind)
 

@@ -464,6 +464,24 @@ def test_every_row_of_the_real_exports_has_its_verdict() -> None:
         assert verdict in wanted, sku
 
 
+@pytest.mark.parametrize(
+    ("service", "meter", "description", "wanted"),
+    [
+        ("Virtual Machines", "P10 LRS Disk", "Premium SSD Managed Disks - P10 LRS - EU West", Storage),
+        ("Virtual Machine Scale Sets", "D4s v5 Spot", "Virtual Machines Dsv5 Series - D4s v5 - Spot", Machine),
+        ("Azure Machine Learning", "Standard Data Transfer Out", "Rtn Preference: MGN - Data Transfer Out", Transfer),
+    ],
+)
+def test_short_meter_is_read_with_its_description(service: str, meter: str, description: str, wanted: type) -> None:
+    """FOCUS 1.1 has a bare SkuMeter under the resource's service; the description tells whose meter it is."""
+    unit = {Storage: "Units/Month", Machine: "Hours", Transfer: "GB"}[wanted]
+    outcome = classify(
+        Sku("azure", service, None, None, meter, None, unit, "westeurope", description), SEPTEMBER, FACTORS
+    )
+    assert isinstance(outcome, Demand), outcome
+    assert isinstance(outcome.components[0], wanted)
+
+
 def test_assumptions_name_every_default() -> None:
     """A size from the meter's name, a redundancy and a medium that no name tells are marked; stated ones are not."""
     outcome = _read("Log Analytics", "Pay-as-you-go Data Retention", "1 GB/Month")

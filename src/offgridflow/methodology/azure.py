@@ -351,10 +351,12 @@ def _pick(meter: Meter) -> Handler | None:
         if found is not None and meter.category not in {"azure machine learning", "machine learning service"}:
             return found
         return _handler_of(meter.text, strict=True) or found
-    words = _handler_of(meter.text, strict=False)
-    if words is None and meter.sku.service_name is not None:
-        return _handler_of(meter.category, strict=False)
-    return words
+    description = (meter.sku.description or "").lower()
+    return (
+        _handler_of(meter.text, strict=False)
+        or _handler_of(description, strict=False)
+        or _handler_of(meter.category, strict=False)
+    )
 
 
 def classify(sku: Sku, period: Month, factors: FactorSet) -> Outcome:

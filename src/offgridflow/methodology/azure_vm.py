@@ -58,7 +58,7 @@ def instance_of(meter: Meter) -> tuple[str | None, tuple[Assumption, ...]]:
         return _without_promo(stated.strip()), ()
     if stated is not None and (found := sizes_in(stated)):
         return found[0], ()
-    found = sizes_in(meter.name)
+    found = sizes_in(meter.name) or sizes_in(meter.sku.description or "")
     for size in found:
         if meter.factors.machine("azure", size) is not None:
             return size, (Assumption.INSTANCE_TYPE_FROM_DESCRIPTION,)

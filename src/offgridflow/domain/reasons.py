@@ -149,6 +149,8 @@ class Assumption(StrEnum):
     MARKET_CONTRACT = "market_contract"
     USER_RATE = "user_rate"
     SPEND_MEAN = "spend_mean"
+    VCPU_FROM_NAME = "vcpu_from_name"
+    PAIRED_REGION_AS_PRIMARY = "paired_region_as_primary"
 
 
 class Group(StrEnum):

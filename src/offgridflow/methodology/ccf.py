@@ -1,0 +1,212 @@
+"""The ``ccf`` profile: Cloud Carbon Footprint's method and constants where they work, without its faults.
+
+``kWh = vCPUh x (min + u (max - min)) x PUE / 1000``, memory only beyond what the SPECpower chip had, binary GB, fixed
+PUE and grid factors, four years of life, no ranges, no overhead. ``DIFFERENCES`` names what it does otherwise: each is
+a fault or a gap of the original.
+"""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from offgridflow.domain.model import Sku, Span
+from offgridflow.domain.periods import Month
+from offgridflow.domain.reasons import Assumption, NotEstimatedReason
+from offgridflow.domain.units import GIB_TO_GB
+from offgridflow.factors.model import AcceleratorType, FactorSet, GridFactor, MachineType
+from offgridflow.methodology import ccf_constants as constants
+from offgridflow.methodology import embodied
+from offgridflow.methodology.coefficients import Settings
+from offgridflow.methodology.compute import HALF, Watts
+from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Tokens, Transfer, Vcpu
+from offgridflow.methodology.pieces import Hardware, Workshop
+from offgridflow.methodology.place import Place
+from offgridflow.methodology.reading import Reader
+from offgridflow.methodology.recipe import Recipe, value_of
+from offgridflow.methodology.site import Site
+
+DIFFERENCES: Final = (
+    "GB-months are months of gigabytes, not bytes (issue 1029) and not days of hours",
+    "an unknown region, machine or unit is a reason, never NaN and never 0 kWh",
+    "a machine without vCPUs in the bill takes those of the catalogue, never one vCPU",
+    "Azure regions have their own factor, not the mean of all",
+    "accelerators that the original has no watts for take the catalogue's, linear at 50 %, never none",
+    "embodied emissions stay kilograms: they are never turned into kWh, and the hours of use count",
+    "multi-region factors are means, not sums",
+    "rows that cannot be estimated are not filled by a ratio of other rows of the same run",
+    "embodied kilograms of a machine follow the additive rule; the original's table per type is not shipped",
+    "regions without a fixed factor of the original take the factor set's",
+)
+"""What this profile does otherwise, on purpose."""
+
+_OUTBOUND: Final = frozenset({"inter_zone", "inter_region", "internet_egress"})
+_PATTERNS: Final = tuple((provider, re.compile(text), copies) for provider, text, copies in constants.COPIES)
+_PROVIDERS: Final = frozenset({"aws", "azure", "gcp"})
+_ONE: Final = Span(1.0, 1.0, 1.0)
+
+
+def compute_kwh(vcpu_hours: float, watts: tuple[float, float], load: float, pue: float, copies: float = 1.0) -> float:
+    """Return kWh at the meter of vCPU-hours with (min, max) W per vCPU at a load (0..1)."""
+    least, most = watts
+    return vcpu_hours * (least + load * (most - least)) * pue * copies / 1000
+
+
+def storage_kwh(tb_hours: float, wh_per_tbh: float, pue: float, copies: float = 1.0) -> float:
+    """Return kWh at the meter of terabyte-hours."""
+    return tb_hours * wh_per_tbh * pue * copies / 1000
+
+
+def per_gb_kwh(gb: float, kwh_per_gb: float, pue: float, copies: float = 1.0) -> float:
+    """Return kWh at the meter of gigabytes moved, or of gigabyte-hours of memory."""
+    return gb * kwh_per_gb * pue * copies
+
+
+def embodied_kg(
+    server_kg: float, hours: float, vcpu: float, largest_vcpu: float, life_hours: float = 35_040.0
+) -> float:
+    """Return the embodied kgCO2e that ``hours`` of ``vcpu`` of a server's ``largest_vcpu`` carry."""
+    return server_kg * hours / life_hours * vcpu / largest_vcpu
+
+
+def copies_of(sku: Sku) -> float:
+    """Return the original's replication factor of a SKU."""
+    text = " ".join(part for part in (sku.service_code, sku.service_name, sku.sku_meter) if part).lower()
+    return next((c for provider, pattern, c in _PATTERNS if provider == sku.provider and pattern.search(text)), 1.0)
+
+
+def _exact(settings: Settings, recipe: Recipe) -> Settings:
+    """Return settings with the original's coefficients and without ranges."""
+    value = {key: Span.exactly(number) for key, (number, _unit) in constants.COEFFICIENTS.items()}
+    own = recipe.utilisation
+    load = value["utilisation"] if own is None else Span.exactly(own)
+    hdd = value["hdd_wh_per_tbh"]
+    return replace(
+        settings,
+        utilisation=load,
+        power_ratio=_ONE,
+        arm_ratio=_ONE,
+        memory_w_per_gb=value["memory_w_per_gb"],
+        wh_per_tbh={"hdd": hdd, "archive": hdd, "ssd": value["ssd_wh_per_tbh"]},
+        kwh_per_gb={
+            kind: value["network_kwh_per_gb"] if kind in _OUTBOUND else Span.exactly(0.0)
+            for kind in settings.kwh_per_gb
+        },
+        overhead=_ONE,
+        per_hour=Span.exactly(settings.per_hour.central),
+    )
+
+
+class CcfWorkshop(Workshop):
+    """Hardware with the original's watts."""
+
+    def hardware_of_machine(self, machine: MachineType, *, idle: bool) -> Hardware | NotRated:
+        """Return watts by the original's processor table, with embodied by the additive rule."""
+        card = self.factors.accelerator(machine.gpu_model) if machine.gpu_model else None
+        if machine.gpu_count > 0 and card is None:
+            return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, f"{machine.gpu_model} of {machine.instance_type}")
+        vcpu = machine.vcpu * (1.0 if machine.baseline is None else machine.baseline / HALF)
+        watts, ids = self._watts(machine.provider, machine.processor)
+        gpu_idle, gpu_max = _card_watts(machine.gpu_model, card)
+        made = Watts(
+            vcpu, *watts, self._extra_gb(machine), _ONE, _ONE, machine.gpu_count, gpu_idle, gpu_max, _ONE, idle
+        )
+        kg = embodied.machine_kg(machine, card, self.settings)
+        marks = (self.settings.utilisation_mark, Assumption.EMBODIED_ADDITIVE)
+        return Hardware(made, kg, marks, (*machine.factor_ids, *ids))
+
+    def _extra_gb(self, machine: MachineType) -> float:
+        """Return GB beyond those of the chips, scaled from the family's largest machine; none for burstable ones."""
+        if machine.baseline is not None:
+            return 0.0
+        family = self.factors.family(machine.provider, machine.family) or (machine,)
+        largest = max(family, key=lambda each: (each.memory_gib, each.instance_type))
+        chip = constants.CHIP_MEMORY_GB.get(machine.processor, constants.CHIP_MEMORY_GB["default"])
+        beyond = max(0.0, largest.memory_gib - machine.sockets * chip)
+        return beyond * machine.memory_gib / largest.memory_gib
+
+    def hardware_of_vcpu(self, wanted: Vcpu) -> Hardware | NotRated:
+        """Return watts of one vCPU of a named or of the default processor."""
+        watts, ids = self._watts("", wanted.processor or "")
+        kg = embodied.vcpu_kg(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, self.settings)
+        marks = (self.settings.utilisation_mark, Assumption.EMBODIED_PLATFORM_UNKNOWN)
+        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, marks, ids)
+
+    def hardware_of_card(self, model: str) -> Hardware | NotRated:
+        """Return watts of one accelerator card, the catalogue's where the original has none."""
+        card = self.factors.accelerator(model)
+        if card is None:
+            return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
+        least, most = _card_watts(model, card)
+        watts = Watts(0.0, 0.0, 0.0, 0.0, _ONE, _ONE, 1.0, least, most, _ONE)
+        return Hardware(watts, card.embodied_kgco2e, (self.settings.utilisation_mark,), card.factor_ids)
+
+    @staticmethod
+    def _watts(provider: str, processor: str) -> tuple[tuple[float, float], tuple[str, ...]]:
+        default = f"default.{provider}" if provider in _PROVIDERS else "default.aws"
+        key = processor if processor in constants.WATTS else default
+        return constants.WATTS[key], (f"ccf.watts_min.{key}", f"ccf.watts_max.{key}")
+
+
+def _card_watts(model: str | None, card: AcceleratorType | None) -> tuple[float, float]:
+    if card is None:
+        return 0.0, 0.0
+    return constants.GPU_WATTS.get(card.model) or constants.GPU_WATTS.get(model or "") or (card.idle_w, card.tdp_w)
+
+
+class CcfReader(Reader):
+    """Reads SKUs with the original's sizes, replication, PUE and grid."""
+
+    def __init__(self, factors: FactorSet, recipe: Recipe) -> None:
+        super().__init__(factors, recipe)
+        self.settings = _exact(self.settings, recipe)
+        self.workshop = CcfWorkshop(factors, self.settings)
+
+    def components_of(self, sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
+        """Return the components as the original counts them; it has nothing for language models."""
+        if any(isinstance(each, Tokens) for each in demand.components):
+            return NotRated(NotEstimatedReason.NO_FACTOR, "the ccf profile has nothing for language models")
+        return tuple(_as_original(each, sku) for each in demand.components)
+
+    def site_at(self, place: Place, period: Month) -> Site | None:
+        """Return the fixed PUE and grid factor of a region."""
+        region = place.region
+        key = f"{region.provider}.{region.region_id}"
+        own = value_of(self.recipe.grid, region.provider, region.region_id)
+        grid = self.factors.grid(region.provider, region.region_id, period)
+        fixed = constants.GRID.get(key)
+        factor = own if own is not None else fixed if fixed is not None else _of_set(grid)
+        if factor is None:
+            return None
+        ids = (f"ccf.grid.{key}",) if fixed is not None else grid.factor_ids if grid is not None else ()
+        marks = (Assumption.GRID_USER,) if own is not None else ()
+        pue, pue_id = _pue(region.provider, region.region_id)
+        user_pue = value_of(self.recipe.pue, region.provider, region.region_id)
+        if user_pue is not None:
+            pue, marks = user_pue, (*marks, Assumption.PUE_USER)
+        contract = value_of(self.recipe.contracts, region.provider, region.region_id)
+        return Site(
+            region.region_id, Span.exactly(pue), Span.exactly(factor), None, contract, None, None, marks, (*ids, pue_id)
+        )
+
+
+def _pue(provider: str, region_id: str) -> tuple[float, str]:
+    if provider == "gcp" and region_id in constants.GCP_PUE:
+        return constants.GCP_PUE[region_id], f"ccf.pue.{region_id}"
+    key = f"pue.{provider}" if provider in _PROVIDERS else "pue.aws"
+    return constants.COEFFICIENTS[key][0], f"ccf.coefficient.{key}"
+
+
+def _of_set(grid: GridFactor | None) -> float | None:
+    if grid is None:
+        return None
+    span = grid.direct or grid.lifecycle_delivered
+    return None if span is None else span.central
+
+
+def _as_original(component: Component, sku: Sku) -> Component:
+    if isinstance(component, Storage):
+        copies = Span.exactly(copies_of(sku))
+        return Storage(component.tb_hours / GIB_TO_GB, component.medium, copies)
+    if isinstance(component, Transfer):
+        return replace(component, gb=component.gb / GIB_TO_GB)
+    return component

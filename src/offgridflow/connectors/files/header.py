@@ -1,0 +1,89 @@
+"""The first record of a CSV part: encoding, delimiter and column names."""
+
+import csv
+import io
+from itertools import islice
+
+from offgridflow.connectors.files.streams import chunks_of
+from offgridflow.connectors.model import DEFAULT_LIMITS, FilePart, Header, Limits
+from offgridflow.domain.errors import InputError
+
+BOM = b"\xef\xbb\xbf"
+_DELIMITERS = (",", ";", "\t", "|")
+_HEAD_BYTES = 2**16
+
+
+def csv_header(part: FilePart, limits: Limits = DEFAULT_LIMITS) -> Header:
+    """Read the header of a CSV part and the row after it, without reading on.
+
+    Raises:
+        InputError: NOT_TEXT, NOT_UTF8, BAD_LINE_ENDS, LINE_TOO_LONG, or what ``chunks_of`` raises. A part without any
+            record has a header without columns.
+
+    """
+    head = b""
+    complete = True
+    for piece in chunks_of(part, limits):
+        head += piece
+        complete = False
+        if len(head) >= _HEAD_BYTES and (header := _parsed(part.name, head, complete=False)) is not None:
+            return header
+        if len(head) > 2 * limits.max_line_bytes:
+            raise line_too_long(part.name, 1, limits)
+        complete = True
+    found = _parsed(part.name, head, complete=complete)
+    return found if found is not None else Header(())
+
+
+def line_too_long(name: str, line: int, limits: Limits) -> InputError:
+    """Return the InputError for a record beyond the limit, which begins at ``line`` (1 is the first line)."""
+    sentence = f"{name}, line {line}: a record is longer than {limits.max_line_bytes} bytes"
+    action = "Look for a quote that never closes, or fetch the file again."
+    return InputError(sentence, action=action, code="LINE_TOO_LONG")
+
+
+def not_text(name: str, line: int) -> InputError:
+    """Return the InputError for a NUL byte in what should be text."""
+    sentence = f"{name}, line {line}: holds NUL bytes, so it is not text"
+    action = "Give CSV (plain, gzip or ZIP) or Parquet; UTF-16 must be saved as UTF-8."
+    return InputError(sentence, action=action, code="NOT_TEXT")
+
+
+def _parsed(name: str, head: bytes, *, complete: bool) -> Header | None:
+    """Return the header, or None where ``head`` does not hold two whole records yet."""
+    if b"\0" in head:
+        raise not_text(name, head.count(b"\n", 0, head.index(b"\0")) + 1)
+    if b"\r" in head and b"\n" not in head and (complete or not head.endswith(b"\r")):
+        sentence = f"{name}: its lines end in carriage returns alone"
+        raise InputError(sentence, action="Save it with Unix or Windows line ends.", code="BAD_LINE_ENDS")
+    text = _text(name, head.removeprefix(BOM), complete=complete)
+    delimiter = _delimiter(text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        records = list(islice((row for row in rows if row), 3))
+    except csv.Error:  # a field longer than the reader's limit: the scan measures the line
+        return None
+    wanted = 2 if complete else 3  # the last record of a cut head may be cut itself
+    if len(records) < wanted and not complete:
+        return None
+    columns = tuple(column.strip() for column in records[0]) if records else ()
+    return Header(columns, tuple(records[1]) if len(records) > 1 else (), delimiter)
+
+
+def _text(name: str, head: bytes, *, complete: bool) -> str:
+    try:
+        return head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        cut_character = error.start >= len(head) - 3 and not complete
+        if cut_character:
+            return head[: error.start].decode("utf-8")
+        line = head.count(b"\n", 0, error.start) + 1
+        sentence = f"{name}, line {line}: byte {error.start} is not UTF-8"
+        raise InputError(sentence, action="Save the file as UTF-8.", code="NOT_UTF8") from error
+
+
+def _delimiter(text: str) -> str:
+    """Return the delimiter that splits the first line into most columns; a comma where none does."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    widths = {mark: len(next(csv.reader([line], delimiter=mark), [])) for mark in _DELIMITERS}
+    return max(_DELIMITERS, key=lambda mark: widths[mark])

@@ -47,7 +47,7 @@ COPIES = {
     "gcp.filestore": 2.0,
 }
 PROCESSORS = {"n1": "Skylake", "n2": "Ice Lake", "e2": "Skylake", "c4a": "Google Axion", "c2": "Cascade Lake",
-              "t2d": "EPYC 3rd Gen (Milan)"}  # fmt: skip
+              "t2d": "EPYC 3rd Gen (Milan)", "c3": "Sapphire Rapids", "n4": "Emerald Rapids"}  # fmt: skip
 CARDS = {"NVIDIA T4", "NVIDIA L4", "NVIDIA H100 SXM", "Google TPU v4", "Google TPU v5e"}
 
 
@@ -123,6 +123,8 @@ def _components(service: str, meter: str, unit: str | None, instance_type: str |
         ("N2 Custom Extended Instance Core running in Americas", "Ice Lake"),
         ("C4A Arm Instance Core running in Iowa", "Google Axion"),
         ("Compute optimized Core running in Americas", "Cascade Lake"),
+        ("C3 Instance Core running in Iowa", "Sapphire Rapids"),
+        ("N4 Instance Core running in Iowa", "Emerald Rapids"),
         ("T2A Arm Instance Core running in Iowa", "arm"),
         ("Q9 Instance Core running in Iowa", None),
     ],

@@ -1,0 +1,175 @@
+"""Bills in, a committed ledger out: plan -> aggregate -> rate -> conserve -> commit, one period at a time."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from offgridflow.domain.errors import InputError, OffGridFlowError
+from offgridflow.domain.identity import fingerprint_of
+from offgridflow.domain.model import Rate
+from offgridflow.engines.duckdb import Aggregation, DuckDbEngine
+from offgridflow.engines.model import Part
+from offgridflow.ledger import CommitRecord, Ledger, LiveCommit, PartRecord, RawTotal
+from offgridflow.pipeline.conservation import Account, PeriodKey, accounts_of
+from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
+from offgridflow.pipeline.plan import Batch, ScannedPart, failure_of, make_plan
+from offgridflow.pipeline.rate_card import build_card, emissions_query
+from offgridflow.pipeline.recipe import Kitchen
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What every step of one ingest shares."""
+
+    ledger: Ledger
+    kitchen: Kitchen
+    options: IngestOptions
+    ports: Ports
+
+
+def ingest_paths(
+    paths: Sequence[Path],
+    ledger: Ledger,
+    kitchen: Kitchen,
+    options: IngestOptions,
+    ports: Ports,
+) -> IngestResult:
+    """Ingest files and folders into a ledger.
+
+    Every (source, billing period) is committed whole or not at all; one that fails does not stop the others.
+    """
+    shop = Shop(ledger, kitchen, options, ports)
+    with work_folder(ports.work_folder) as folder:
+        plan = make_plan(paths, folder, options.limits, ports.progress)
+        results = list(plan.failures)
+        for batch in plan.batches:
+            results.extend(_ingest_batch(shop, batch, folder))
+    ordered = sorted(results, key=lambda result: tuple(map(str, _order_of(result))))
+    return IngestResult(tuple(ordered), tuple(plan.notes))
+
+
+def _order_of(result: PeriodResult) -> tuple[str, str, str]:
+    return (result.source or "", result.billing_period or "", result.billing_currency or "")
+
+
+@contextmanager
+def work_folder(parent: Path) -> Iterator[Path]:
+    """Give a new empty folder that is removed in the end, whatever happens."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="offgridflow-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ingest_batch(shop: Shop, batch: Batch, folder: Path) -> list[PeriodResult]:
+    known = _unchanged(shop, batch)
+    if known is not None:
+        return known
+    limits = shop.options.limits
+    engine = DuckDbEngine(threads=limits.threads, memory_limit=f"{limits.memory_mib}MiB", temp_directory=folder)
+    parts = [_part_of(item) for item in batch.parts]
+    shop.ports.progress("aggregate", batch.format.title, 0, 1)
+    try:
+        with engine.aggregate(parts, batch.format, shop.kitchen.grain, shop.options.source) as aggregation:
+            shop.ports.progress("aggregate", batch.format.title, 1, 1)
+            return list(_commit_all(shop, batch, aggregation))
+    except OffGridFlowError as error:
+        return [PeriodResult(None, None, None, batch.format.name, None, "failed", error=failure_of(error))]
+
+
+def _part_of(item: ScannedPart) -> Part:
+    return Part(
+        path=item.part.path,
+        name=item.part.name,
+        digest=item.scan.digest,
+        kind=item.part.kind.value,
+        records=item.scan.records,
+        columns=item.scan.header.columns,
+        delimiter=item.scan.header.delimiter,
+    )
+
+
+def _unchanged(shop: Shop, batch: Batch) -> list[PeriodResult] | None:
+    """Return the results of a batch whose every part is already live under the same recipe, else None.
+
+    Sources and periods are in the content, so without this look-up a repeated ingest would read everything again.
+    """
+    recipe = shop.kitchen.digest_for(batch.format)
+    digests = {item.scan.digest for item in batch.parts if item.scan.records}
+    same = [
+        live
+        for live in shop.ledger.live().values()
+        if live.recipe == recipe and _same_naming(live, shop.options) and digests.issuperset(live.part_digests)
+    ]
+    if not same or set().union(*(live.part_digests for live in same)) != digests:
+        return None
+    return list(read_back(shop.ledger, same, "unchanged"))
+
+
+def _same_naming(live: LiveCommit, options: IngestOptions) -> bool:
+    named = bool(json.loads(live.recipe_json).get("source_named"))
+    return live.source == options.source if options.source else not named
+
+
+def _commit_all(shop: Shop, batch: Batch, aggregation: Aggregation) -> Iterator[PeriodResult]:
+    accounts = accounts_of(aggregation.con, batch.format.money)
+    wanted = {key: value for key, value in accounts.items() if _in_range(key, shop.options)}
+    shop.ports.progress("rate", batch.format.title, 0, 1)
+    rates = build_card(aggregation.con, "activities", shop.kitchen.rate_of)
+    shop.ports.progress("rate", batch.format.title, 1, 1)
+    for done, (key, period_accounts) in enumerate(wanted.items(), start=1):
+        yield from _commit_period(shop, batch, aggregation, rates, (key, period_accounts))
+        shop.ports.progress("commit", " ".join(key), done, len(wanted))
+
+
+def _in_range(key: PeriodKey, options: IngestOptions) -> bool:
+    _, period = key
+    return (options.first_period or "") <= period <= (options.last_period or "9999-99")
+
+
+def _commit_period(
+    shop: Shop,
+    batch: Batch,
+    aggregation: Aggregation,
+    rates: Sequence[Rate],
+    period: tuple[PeriodKey, list[Account]],
+) -> Iterator[PeriodResult]:
+    key, accounts = period
+    parts = [item for item in batch.parts if item.part.name in aggregation.part_names(*key)]
+    fingerprint = fingerprint_of([item.scan.digest for item in parts])
+    base = [_result_of(account, aggregation, batch, fingerprint) for account in accounts]
+    try:
+        for account in accounts:
+            account.check()
+        status, totals = _write(shop, batch, aggregation, rates, _record(shop, batch, key, accounts, parts, fingerprint))
+    except OffGridFlowError as error:
+        yield from (replace(result, status="failed", error=failure_of(error)) for result in base)
+        return
+    if status == "unchanged":
+        yield from read_back(shop.ledger, [shop.ledger.live()[key]], "unchanged")
+        return
+    yield from (replace(result, total_kgco2e=totals.get(result.billing_currency)) for result in base)
+
+
+def _result_of(account: Account, aggregation: Aggregation, batch: Batch, fingerprint: str) -> PeriodResult:
+    return PeriodResult(
+        source=account.source,
+        billing_period=account.billing_period,
+        provider=aggregation.provider_of(account.source, account.billing_period),
+        format=batch.format.name,
+        billing_currency=account.billing_currency,
+        status="committed",
+        line_items=account.raw.line_items,
+        activities=account.activities,
+        excluded=dict(account.excluded),
+        quarantined=dict(account.quarantined),
+        billed_cost=account.raw.money,
+        fingerprint=fingerprint,
+    )

@@ -1,0 +1,88 @@
+"""The last steps of one period: emissions file, rates, quarantine, commit; and reading a period back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from offgridflow.domain.model import EMISSION_COLUMNS, USAGE, Rate
+from offgridflow.ledger import CommitRecord, Ledger, LiveCommit
+from offgridflow.pipeline.model import PeriodResult, PeriodStatus, Tally
+from offgridflow.pipeline.rate_card import emissions_query
+
+_ROW_GROUP = 122_880
+
+
+def write_emissions(con: duckdb.DuckDBPyConnection, activities: str, source: str, period: str, path: Path) -> None:
+    """Write the emissions of one (source, billing period) of the table ``activities`` to a Parquet file."""
+    columns = ", ".join(EMISSION_COLUMNS)
+    where = "a.source = getvariable('write_source') AND a.billing_period = getvariable('write_period')"
+    con.execute("SET VARIABLE write_source = ?", [source])
+    con.execute("SET VARIABLE write_period = ?", [period])
+    con.execute(
+        f"COPY (SELECT {columns} FROM ({emissions_query(activities)} WHERE {where})) TO '{_quoted(path)}' "
+        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
+    )
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def totals_of(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str | None, Decimal | None]:
+    """Return total kgCO2e per currency of an emissions file."""
+    rows = con.execute(
+        f"SELECT billing_currency, sum(total_kgco2e::DECIMAL(38,15)) FROM '{_quoted(path)}' GROUP BY 1",
+    ).fetchall()
+    return dict(rows)
+
+
+def used_rates(con: duckdb.DuckDBPyConnection, path: Path, rates: Iterable[Rate]) -> tuple[Rate, ...]:
+    """Return those of ``rates`` that the rows of an emissions file name."""
+    named = {row[0] for row in con.execute(f"SELECT DISTINCT rate_id FROM '{_quoted(path)}'").fetchall()}
+    return tuple(rate for rate in rates if rate.rate_id in named)
+
+
+def read_back(ledger: Ledger, commits: Sequence[LiveCommit], status: PeriodStatus) -> Iterator[PeriodResult]:
+    """Yield the results of live commits as the ledger holds them."""
+    con = duckdb.connect()
+    try:
+        ledger.snapshot().attach(con)
+        for commit in commits:
+            yield from _results_of(con, commit, status)
+    finally:
+        con.close()
+
+
+def _results_of(con: duckdb.DuckDBPyConnection, commit: LiveCommit, status: PeriodStatus) -> Iterator[PeriodResult]:
+    rows = con.execute(
+        "SELECT billing_currency, charge_class, count(*), sum(line_items)::BIGINT, sum(billed_cost), "
+        "sum(effective_cost), sum(total_kgco2e::DECIMAL(38,15)) FROM emissions "
+        "WHERE source = ? AND billing_period = ? GROUP BY ALL ORDER BY ALL",
+        [commit.source, commit.billing_period],
+    ).fetchall()
+    quarantined = con.execute(
+        "SELECT billing_currency, reason, count(*), sum(billed_cost) FROM quarantine "
+        "WHERE source = ? AND billing_period = ? GROUP BY ALL ORDER BY ALL",
+        [commit.source, commit.billing_period],
+    ).fetchall()
+    for total in commit.raw_totals:
+        own = [row for row in rows if row[0] == total.billing_currency]
+        money = 5 if total.conserved_column == "effective_cost" else 4
+        usage = [row for row in own if row[1] == USAGE]
+        yield PeriodResult(
+            source=commit.source,
+            billing_period=commit.billing_period,
+            provider=commit.provider,
+            format=commit.format,
+            billing_currency=total.billing_currency,
+            status=status,
+            line_items=total.line_items,
+            activities=sum(row[2] for row in usage),
+            excluded={row[1]: Tally(row[3], row[money]) for row in own if row[1] != USAGE},
+            quarantined={row[1]: Tally(row[2], row[3]) for row in quarantined if row[0] == total.billing_currency},
+            billed_cost=total.money,
+            total_kgco2e=next((row[6] for row in usage), None),
+            fingerprint=commit.fingerprint,
+        )

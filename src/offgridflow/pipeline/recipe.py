@@ -1,0 +1,45 @@
+"""The recipe of a commit: everything beside the delivery that its figures depend on."""
+
+from dataclasses import dataclass
+
+from offgridflow.domain.identity import digest_of
+from offgridflow.domain.model import Rate, Sku
+from offgridflow.domain.periods import Month
+from offgridflow.engines.model import Grain
+from offgridflow.factors.model import FactorSet
+from offgridflow.formats import Format
+from offgridflow.methodology.rating import rate
+from offgridflow.methodology.recipe import METHODOLOGY_VERSION, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Kitchen:
+    """A factor set, a methodology recipe and a grain: with a SKU and a month, a rate."""
+
+    factors: FactorSet
+    recipe: Recipe
+    grain: Grain
+
+    def rate_of(self, sku: Sku, month: Month) -> Rate:
+        """Return the rate of a SKU in a month."""
+        return rate(sku, month, self.factors, self.recipe)
+
+    def digest_for(self, mapping: Format) -> str:
+        """Return the digest that, with a delivery's fingerprint, decides whether a commit would change anything."""
+        return digest_of(self.describe(mapping))
+
+    def describe(self, mapping: Format) -> dict[str, object]:
+        """Return what the digest is made of, as plain data that is stored beside the commit."""
+        return {
+            "factor_set": self.factors.name,
+            "factor_set_digest": self.factors.digest,
+            "methodology_version": METHODOLOGY_VERSION,
+            "methodology_recipe": self.recipe.digest,
+            "mapping": mapping.name,
+            "mapping_version": mapping.version,
+            "grain": {
+                "period": self.grain.period,
+                "resources": self.grain.resources,
+                "tag_keys": list(self.grain.tag_keys),
+            },
+        }

@@ -1,0 +1,128 @@
+"""``offgridflow report``: energy, emissions and water of the ledger by any keys."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import typer
+
+from offgridflow.cli import people
+from offgridflow.cli.options import (
+    DEFAULT_LEDGER,
+    DEFAULT_LIMIT,
+    ByOption,
+    Format,
+    FormatOption,
+    FromOption,
+    LedgerOption,
+    LimitOption,
+    ToOption,
+    WhereOption,
+    filters_of,
+    names_of,
+)
+from offgridflow.cli.output import Answer, Column, Table, emit
+from offgridflow.reports.totals import Report
+
+ORDER = 30
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report")(report)
+
+
+def report(
+    *,
+    by: ByOption = "provider,service_name",
+    date_from: FromOption = None,
+    date_to: ToOption = None,
+    where: WhereOption = None,
+    ledger: LedgerOption = DEFAULT_LEDGER,
+    form: FormatOption = Format.TABLE,
+    limit: LimitOption = DEFAULT_LIMIT,
+) -> None:
+    """Show energy, emissions with their range, water, cost and coverage, by any keys.
+
+    Keys: provider, billing_account_id, sub_account_id, region_id, service_name, service_category, sku_id, sku_meter,
+    operation, consumed_unit, instance_type, resource_id, billing_period, month, day, method, status, reason,
+    coverage_bucket, source, tag:KEY. Costs of different currencies are never added.
+    """
+    from offgridflow.reports.opened import open_ledger  # noqa: PLC0415  DuckDB and delta-rs are late
+
+    with open_ledger(ledger) as opened:
+        found = opened.report(names_of(by), date_from, date_to, filters_of(where))
+    emit(answer_of(found), form, limit)
+
+
+def answer_of(found: Report) -> Answer:
+    """Return the report as it is shown."""
+    tables = [_usage(found)]
+    if found.excluded or found.quarantined:
+        tables.append(_gap(found))
+    return Answer(found.to_json(), found.rows, tables, notes=_notes(found))
+
+
+def _usage(found: Report) -> Table:
+    columns = [Column(key, key) for key in found.keys]
+    columns += [
+        Column("cost", _cost, people.money),
+        Column("", "billing_currency"),
+        Column("kWh", "energy_kwh", people.figure),
+        Column("kgCO2e", "total_kgco2e", people.figure),
+        Column(f"low {people.DASH} high", _range, str),
+        Column("embodied", "embodied_kgco2e", people.figure),
+        Column("lines", "line_items", people.count),
+    ]
+    first = found.keys[0] if found.keys else None
+    footer = [{**row, **({first: "total"} if first else {})} for row in found.total] if found.keys else []
+    return Table("Usage", columns, found.rows, footer)
+
+
+def _range(row: Mapping[str, object]) -> object:
+    return people.spread(row["total_low_kgco2e"], row["total_high_kgco2e"])
+
+
+def _cost(row: Mapping[str, object]) -> object:
+    billed = row["billed_cost"]
+    return row["effective_cost"] if billed is None else billed
+
+
+def _gap(found: Report) -> Table:
+    rows: list[Mapping[str, object]] = []
+    for kind, reasons in (("excluded", found.excluded), ("quarantined", found.quarantined or {})):
+        for reason, tally in reasons.items():
+            parts = tally.get("by_currency")
+            rows.extend(
+                {"kind": kind, "reason": reason, **part} for part in (parts if isinstance(parts, list) else [tally])
+            )
+    columns = (
+        Column("", "kind"),
+        Column("reason", "reason"),
+        Column("cost", "billed_cost", people.money),
+        Column("", "billing_currency"),
+        Column("lines", "line_items", people.count),
+    )
+    return Table("On the invoice, but not usage", columns, rows)
+
+
+def _notes(found: Report) -> Sequence[str]:
+    cost = found.coverage["cost"]
+    by_currency = found.coverage.get("cost_by_currency")
+    notes = ["Coverage by cost: " + _shares(cost)] if isinstance(cost, Mapping) and not by_currency else []
+    if isinstance(by_currency, list):
+        notes += [f"Coverage by cost in {part['billing_currency']}: {_shares(part)}" for part in by_currency]
+    made = found.provenance
+    notes.append(
+        "kgCO2e is location-based, fuel supply and grid losses included, plus embodied. "
+        "Market-based figures and water: --format json.",
+    )
+    if made.factor_set is not None:
+        notes.append(f"Factor set {made.factor_set}; ledger version {made.ledger_version}.")
+    return notes
+
+
+def _shares(parts: Mapping[str, object]) -> str:
+    names = ("estimated", "fallback", "not_estimated")
+    if not any(isinstance(parts[name], Decimal) for name in names):
+        return "unknown, nothing of this costs anything."
+    return ", ".join(f"{people.share(parts[name])} {name.replace('_', ' ')}" for name in names) + "."

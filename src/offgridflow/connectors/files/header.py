@@ -2,7 +2,6 @@
 
 import csv
 import io
-from itertools import islice
 
 from offgridflow.connectors.files.streams import chunks_of
 from offgridflow.connectors.model import DEFAULT_LIMITS, FilePart, Header, Limits
@@ -10,7 +9,8 @@ from offgridflow.domain.errors import InputError
 
 BOM = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t", "|")
-_HEAD_BYTES = 2**16
+_ENOUGH_BYTES = 2**16
+_WANTED_RECORDS = 2
 
 
 def csv_header(part: FilePart, limits: Limits = DEFAULT_LIMITS) -> Header:
@@ -21,18 +21,18 @@ def csv_header(part: FilePart, limits: Limits = DEFAULT_LIMITS) -> Header:
             record has a header without columns.
 
     """
-    head = b""
-    complete = True
+    pieces: list[bytes] = []
+    size = 0
     for piece in chunks_of(part, limits):
-        head += piece
-        complete = False
-        if len(head) >= _HEAD_BYTES and (header := _parsed(part.name, head, complete=False)) is not None:
-            return header
-        if len(head) > 2 * limits.max_line_bytes:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= min(_ENOUGH_BYTES, limits.max_line_bytes) and b"\n" in piece:
+            header = _parsed(part.name, b"".join(pieces), complete=False)
+            if header.columns:
+                return header
+        if size > limits.max_line_bytes:
             raise line_too_long(part.name, 1, limits)
-        complete = True
-    found = _parsed(part.name, head, complete=complete)
-    return found if found is not None else Header(())
+    return _parsed(part.name, b"".join(pieces), complete=True)
 
 
 def line_too_long(name: str, line: int, limits: Limits) -> InputError:
@@ -49,25 +49,32 @@ def not_text(name: str, line: int) -> InputError:
     return InputError(sentence, action=action, code="NOT_TEXT")
 
 
-def _parsed(name: str, head: bytes, *, complete: bool) -> Header | None:
-    """Return the header, or None where ``head`` does not hold two whole records yet."""
+def _parsed(name: str, head: bytes, *, complete: bool) -> Header:
+    """Return the header; without columns where ``head`` does not hold the whole first record."""
     if b"\0" in head:
         raise not_text(name, head.count(b"\n", 0, head.index(b"\0")) + 1)
-    if b"\r" in head and b"\n" not in head and (complete or not head.endswith(b"\r")):
+    if b"\r" in head and b"\n" not in head:
         sentence = f"{name}: its lines end in carriage returns alone"
         raise InputError(sentence, action="Save it with Unix or Windows line ends.", code="BAD_LINE_ENDS")
     text = _text(name, head.removeprefix(BOM), complete=complete)
     delimiter = _delimiter(text)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        records = list(islice((row for row in rows if row), 3))
-    except csv.Error:  # a field longer than the reader's limit: the scan measures the line
-        return None
-    wanted = 2 if complete else 3  # the last record of a cut head may be cut itself
-    if len(records) < wanted and not complete:
-        return None
+    records = _first_records(text, delimiter, complete=complete)
     columns = tuple(column.strip() for column in records[0]) if records else ()
     return Header(columns, tuple(records[1]) if len(records) > 1 else (), delimiter)
+
+
+def _first_records(text: str, delimiter: str, *, complete: bool) -> list[list[str]]:
+    """Return the first two records that are whole; the last record of a cut text may be cut itself."""
+    records: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            if row:
+                records.append(row)
+            if len(records) > _WANTED_RECORDS:
+                return records[:_WANTED_RECORDS]
+    except csv.Error:  # a field longer than the reader takes: the scan measures it
+        return records
+    return records[:_WANTED_RECORDS] if complete else records[:-1]
 
 
 def _text(name: str, head: bytes, *, complete: bool) -> str:
@@ -84,6 +91,6 @@ def _text(name: str, head: bytes, *, complete: bool) -> str:
 
 def _delimiter(text: str) -> str:
     """Return the delimiter that splits the first line into most columns; a comma where none does."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
+    line = text.lstrip("\r\n").partition("\n")[0]
     widths = {mark: len(next(csv.reader([line], delimiter=mark), [])) for mark in _DELIMITERS}
     return max(_DELIMITERS, key=lambda mark: widths[mark])

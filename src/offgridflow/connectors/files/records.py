@@ -6,6 +6,7 @@ line breaks inside quotes belong to the record, blank lines are no records unles
 """
 
 import re
+from collections.abc import Sequence
 
 from offgridflow.connectors.files.header import BOM, line_too_long, not_text
 from offgridflow.connectors.model import Limits
@@ -78,13 +79,10 @@ class RecordCounter:
         else:
             self._take_together(lines)
         self._lines += len(lines)
-        if self.longest_bytes > self._limits.max_line_bytes:
-            raise line_too_long(self._name, self._lines, self._limits)
 
     def _take_together(self, lines: list[bytes]) -> None:
         """Every line is a record: none has an odd number of quotes."""
-        longest = max(map(len, lines))
-        self.longest_bytes = max(self.longest_bytes, longest)
+        self._measure(max(map(len, lines)), self._lines + 1, lines)
         self.records += len(lines)
         if not self._blank_is_record:
             self.records -= lines.count(b"") + lines.count(b"\r")
@@ -98,15 +96,22 @@ class RecordCounter:
                 self._open_line, self._open_bytes = number, len(line) + 1
                 closes = False
             else:
-                self.longest_bytes = max(self.longest_bytes, len(line))
+                self._measure(len(line), number)
                 self.records += self._blank_is_record or line not in {b"", b"\r"}
                 continue
             if closes:
-                self.longest_bytes = max(self.longest_bytes, self._open_bytes - 1)
+                self._measure(self._open_bytes - 1, self._open_line)
                 self.records += 1
                 self._open_line = self._open_bytes = 0
             elif self._open_bytes > self._limits.max_line_bytes:
                 raise line_too_long(self._name, self._open_line, self._limits)
+
+    def _measure(self, size_bytes: int, number: int, lines: Sequence[bytes] = ()) -> None:
+        """Keep the longest record; ``number`` is its first line, or that of ``lines`` where it is one of them."""
+        self.longest_bytes = max(self.longest_bytes, size_bytes)
+        if size_bytes > self._limits.max_line_bytes:
+            before = next((place for place, line in enumerate(lines) if len(line) == size_bytes), 0)
+            raise line_too_long(self._name, number + before, self._limits)
 
     def _closes(self, line: bytes) -> bool:
         """Whether a line that begins inside quotes ends outside of them."""

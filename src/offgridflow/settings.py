@@ -1,0 +1,160 @@
+"""Settings: ``offgridflow.toml`` of the working folder under ``OFFGRIDFLOW_*`` under the command line.
+
+Nested names join with two underscores: ``OFFGRIDFLOW_GRAIN__PERIOD=hour``. Unknown keys are refused, so that a typing
+error never silently means a default.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from offgridflow.domain.errors import UsageError
+
+SETTINGS_FILE = "offgridflow.toml"
+
+
+class Strict(BaseModel):
+    """A part of the settings that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class GrainSettings(Strict):
+    """How finely activities are kept apart."""
+
+    period: Literal["hour", "day", "month"] = "day"
+    resources: bool = True
+    tag_keys: tuple[str, ...] = ()
+
+
+class LimitSettings(Strict):
+    """Resources of one run. ``memory_mib`` bounds the engine; the process needs about 200 MiB beside it."""
+
+    threads: int = Field(default=2, ge=1, le=256)
+    memory_mib: int = Field(default=600, ge=64)
+    max_line_mib: int = Field(default=16, ge=1, le=256)
+
+
+class RegionValueSettings(Strict):
+    """A value for one region of one provider, with the evidence for it."""
+
+    provider: str
+    region_id: str
+    value: float
+    source: str = ""
+
+
+class SpanSettings(Strict):
+    """Low, central and high of a user's value; only ``central`` is needed."""
+
+    central: float = Field(ge=0)
+    low: float | None = Field(default=None, ge=0)
+    high: float | None = Field(default=None, ge=0)
+
+
+class UserRateSettings(Strict):
+    """Your own rate for a SKU, per one consumed unit."""
+
+    provider: str
+    consumed_unit: str
+    sku_id: str | None = None
+    meter: str | None = None
+    it_kwh: SpanSettings | None = None
+    operational_kgco2e: SpanSettings | None = None
+    embodied_kgco2e: float = Field(default=0.0, ge=0)
+    source: str
+
+
+class SpendSettings(Strict):
+    """kgCO2e per unit of a currency. Giving one switches the fallback by spend on."""
+
+    currency: str
+    kgco2e_per_unit: SpanSettings
+    source: str
+
+
+class MethodologySettings(Strict):
+    """Choices that enter every rate; each is visible in the rows that it touched."""
+
+    profile: Literal["default", "sci", "ccf", "assured"] = "default"
+    utilisation: float | None = Field(default=None, ge=0, le=1)
+    lifetime_years: float | None = Field(default=None, ge=1, le=20)
+    pue: tuple[RegionValueSettings, ...] = ()
+    contracts: tuple[RegionValueSettings, ...] = ()
+    grid_file: Path | None = None
+    grid_precedence: Literal["user", "factor_set"] = "user"
+    rates: tuple[UserRateSettings, ...] = ()
+    spend: tuple[SpendSettings, ...] = ()
+
+
+class LedgerSettings(Strict):
+    """Where the ledger is and how long superseded versions stay readable."""
+
+    uri: str = "./offgridflow-ledger"
+    retention_days: int = Field(default=7 * 365, ge=1)
+    allow_overlap: bool = False
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OFFGRIDFLOW_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+    )
+
+    ledger: Annotated[LedgerSettings, NoDecode] = LedgerSettings()
+    grain: GrainSettings = GrainSettings()
+    limits: LimitSettings = LimitSettings()
+    methodology: MethodologySettings = MethodologySettings()
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("ledger", mode="before")
+    @classmethod
+    def _uri_alone(cls, value: object) -> object:
+        """Accept ``OFFGRIDFLOW_LEDGER=URI``, the short form of ``OFFGRIDFLOW_LEDGER__URI``."""
+        return {"uri": value} if isinstance(value, str) else value
+
+
+def read_settings(folder: Path | None = None, **overrides: object) -> Settings:
+    """Read the settings of a working folder.
+
+    Raises UsageError naming the file or variable, the key and what is wrong with it.
+    """
+    path = (folder or Path()) / SETTINGS_FILE
+
+    class FileSettings(Settings):
+        """Settings with this folder's file as the lowest source."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no dotenv: secrets do not live in files
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            """Command line over environment over mounted secrets over file."""
+            return (init_settings, env_settings, file_secret_settings, TomlConfigSettingsSource(settings_cls, path))
+
+    try:
+        return FileSettings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        sentence = f"The setting {key} in {path} or the environment is wrong: {first['msg']}."
+        raise UsageError(sentence, action="Correct it; docs/settings.md lists all settings.") from error
+    except ValueError as error:
+        sentence = f"{path} cannot be read as TOML: {error}."
+        raise UsageError(sentence, action="Correct the file.") from error

@@ -1,0 +1,333 @@
+"""The catalogue: one factor set in memory, asked by name. Tables are parsed when first asked for, answers are kept."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from functools import cached_property
+from importlib.resources.abc import Traversable
+from typing import Literal
+
+from offgridflow.domain.periods import Month
+from offgridflow.factors import spelling
+from offgridflow.factors.gridbook import GridBook, UserGrid, mean_of
+from offgridflow.factors.model import (
+    AcceleratorType,
+    AiModel,
+    Facility,
+    Factor,
+    GridFactor,
+    MachineType,
+    Processor,
+    Region,
+)
+from offgridflow.factors.overlay import UserGridRow, digest_with, values_of
+from offgridflow.factors.places import FacilityBook, PlaceBook
+from offgridflow.factors.provenance import FactorIndex
+from offgridflow.factors.records import ai_model_of, accelerator_of, machine_of, processor_of
+from offgridflow.factors.tables import DEFAULT_SET, FactorSetError, Tables, read_set
+
+Precedence = Literal["user", "factor_set"]
+COUNTRY = "country"
+"""Provider slug under which places are countries by ISO-3166 alpha-3 code."""
+
+
+class Catalogue:
+    """A factor set; implements ``FactorSet``.
+
+    Args:
+        tables: the checked tables of the set.
+
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._name = tables.name
+        self._digest = tables.digest
+        self._machines: dict[tuple[str, str], MachineType | None] = {}
+        self._grids: dict[tuple[str, str, Month], GridFactor | None] = {}
+        self._facilities: dict[tuple[str, str, Month], Facility | None] = {}
+        self._user: dict[tuple[str, str], UserGrid] = {}
+        self._user_wins = True
+        self._user_factors: dict[str, Factor] = {}
+        self._pins: Mapping[int, int] = {}
+
+    @property
+    def name(self) -> str:
+        """Name of the set, for example ``offgridflow-2026.11``; with an overlay ``+NAME``."""
+        return self._name
+
+    @property
+    def version(self) -> str:
+        """Version of the set's content."""
+        return self._tables.version
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the content of the set and what is laid over it."""
+        return self._digest
+
+    # --- factors -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _index(self) -> FactorIndex:
+        return FactorIndex(self._tables, self._grid_book)
+
+    def factor(self, factor_id: str) -> Factor:
+        """Return a factor by id; KeyError where the set has none."""
+        own = self._user_factors.get(factor_id)
+        return self._index.get(factor_id) if own is None else own
+
+    def factors(self) -> Iterator[Factor]:
+        """Yield every factor of the set, the user's first."""
+        yield from self._user_factors.values()
+        yield from self._index.all()
+
+    def assured(self) -> Iterator[Factor]:
+        """Yield the factors that may enter the assured profile: none that is only recalled."""
+        return (each for each in self.factors() if each.evidence != "recalled")
+
+    def corrections(self) -> Iterator[dict[str, str]]:
+        """Yield what the builder changed in the sources' values: what, old, new, reason."""
+        return self._tables.rows("corrections")
+
+    def sources(self) -> Iterator[dict[str, str]]:
+        """Yield the sources with licence and attribution."""
+        return self._tables.rows("sources")
+
+    def notice(self) -> str:
+        """Return the notice that must travel with the set."""
+        return self._tables.content["NOTICE"].decode()
+
+    def coefficient(self, key: str) -> Factor:
+        """Return a methodology coefficient (see KEYS.md); KeyError if absent."""
+        return self._index.get(f"coefficient:{key}")
+
+    def replication(self, key: str) -> Factor | None:
+        """Return copies kept by a storage service (see KEYS.md)."""
+        return self._index.find(f"replication:{key}")
+
+    def service_median_vcpu(self, provider: str, service: str) -> Factor | None:
+        """Return the median vCPU of the catalogue's types that a service is sold on.
+
+        Rule: the shared types (no whole hosts) of the families that the service offers, one vote each; the range is
+        their quartiles. The factor's note names the families.
+        """
+        return self._index.find(f"service_median:{spelling.provider_key(provider)}.{service.strip().lower()}")
+
+    # --- hardware ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _machine_rows(self) -> dict[tuple[str, str], dict[str, str]]:
+        rows = self._tables.rows("machines")
+        return {(row["provider"], spelling.machine_key(row["provider"], row["instance_type"])): row for row in rows}
+
+    @cached_property
+    def _families(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for key, row in self._machine_rows.items():
+            found.setdefault((row["provider"], row["family"]), []).append(key)
+        return found
+
+    def machine(self, provider: str, instance_type: str) -> MachineType | None:
+        """Return a machine type; spelling without regard to case, Azure in any of its spellings (``spelling``)."""
+        key = (provider, spelling.machine_key(provider, instance_type))
+        if key not in self._machines:
+            row = self._machine_rows.get(key)
+            if row is None:
+                return None
+            self._machines[key] = machine_of(row)
+        return self._machines[key]
+
+    def machines(self) -> Iterator[MachineType]:
+        """Yield every machine type."""
+        return (machine_of(row) for row in self._machine_rows.values())
+
+    def family(self, provider: str, family: str) -> tuple[MachineType, ...]:
+        """Return the machine types of a family, sorted by vCPU then name; empty where unknown."""
+        keys = self._families.get((provider, spelling.family_key(provider, family)), [])
+        found = [machine for key in keys if (machine := self.machine(*key)) is not None]
+        return tuple(sorted(found, key=lambda each: (each.vcpu, each.instance_type)))
+
+    @staticmethod
+    def family_of(provider: str, instance_type: str) -> str | None:
+        """Return the family in a machine's name, None where none can be read."""
+        return spelling.family_of(provider, instance_type)
+
+    @cached_property
+    def _processors(self) -> dict[str, Processor]:
+        return {row["name"].lower(): processor_of(row) for row in self._tables.rows("processors")}
+
+    def processor(self, name: str) -> Processor | None:
+        """Return a processor generation without regard to case."""
+        return self._processors.get(name.lower())
+
+    @cached_property
+    def _accelerators(self) -> dict[str, AcceleratorType]:
+        found: dict[str, AcceleratorType] = {}
+        for row in self._tables.rows("accelerators"):
+            full = row["model"].lower()
+            found[full] = accelerator_of(row)
+            found.setdefault(full.partition(" ")[2], found[full])
+        return found
+
+    def accelerator(self, model: str) -> AcceleratorType | None:
+        """Return an accelerator card without regard to case; the maker's name may be left out."""
+        return self._accelerators.get(spelling.fold(model))
+
+    @cached_property
+    def _disks(self) -> dict[tuple[str, str], tuple[float, str]]:
+        rows = self._tables.rows("disks")
+        return {(row["provider"], row["code"].lower()): (float(row["gib"]), row["medium"]) for row in rows}
+
+    def disk_gib(self, provider: str, code: str) -> tuple[float, str] | None:
+        """Return provisioned GiB and medium of a managed disk code (``P10``)."""
+        return self._disks.get((provider, code.lower()))
+
+    @cached_property
+    def _models(self) -> dict[tuple[str, str], AiModel]:
+        found: dict[tuple[str, str], AiModel] = {}
+        for row in self._tables.rows("ai_models"):
+            model = ai_model_of(row)
+            found[row["vendor"], row["model"].lower()] = model
+            found.setdefault(("", row["model"].lower()), model)
+        return found
+
+    def ai_model(self, provider: str, model: str) -> AiModel | None:
+        """Return a language model by vendor or cloud; a cloud serves the models of every vendor by their names."""
+        own = self._models.get((provider, model.lower()))
+        if own is not None:
+            return own
+        found = self._models.get(("", model.lower()))
+        return None if found is None else replace(found, provider=provider)
+
+    # --- places --------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _places(self) -> PlaceBook:
+        return PlaceBook(self._tables.rows("regions"), self._tables.rows("aliases"), self._grid_book.areas())
+
+    @cached_property
+    def _grid_book(self) -> GridBook:
+        return GridBook(self._tables.rows("grid"))
+
+    @cached_property
+    def _facility_book(self) -> FacilityBook:
+        return FacilityBook(self._tables.rows("facility"))
+
+    def region(self, provider: str, region_id: str) -> Region | None:
+        """Return a region, multi-region or edge geography by its id; provider ``country`` takes ISO alpha-3 codes."""
+        return self._places.region(spelling.provider_key(provider), region_id)
+
+    def regions(self) -> tuple[Region, ...]:
+        """Return every region."""
+        return self._places.all()
+
+    def region_of_alias(self, provider: str, alias: str, kind: str | None = None) -> str | None:
+        """Return the region id of an alias, of one kind or of any (KEYS.md lists the kinds)."""
+        return self._places.of_alias(spelling.provider_key(provider), alias, kind)
+
+    def grid(self, provider: str, region_id: str, period: Month) -> GridFactor | None:
+        """Return the grid of a region for a month: its year's factor, else the newest older, else the oldest.
+
+        The mean of its members for a multi-region. The user's factors are laid over the set's (``with_user_grid``).
+        """
+        key = (spelling.provider_key(provider), region_id.lower(), period)
+        if key not in self._grids:
+            region = self._places.region(*key[:2])
+            self._grids[key] = None if region is None else self._grid_of(region, period)
+        return self._grids[key]
+
+    def _grid_of(self, region: Region, period: Month) -> GridFactor | None:
+        if region.members:
+            found = [self.grid(region.provider, member, period) for member in region.members]
+            known = [each for each in found if each is not None]
+            return mean_of(known) if known and len(known) == len(found) else None
+        area = self._places.area(region.provider, region.region_id)
+        base = self._grid_book.at(area, self._pins.get(period.year, period.year)) if area else None
+        for place in self._user_places(region, area):
+            user = self._user.get(place)
+            if user is not None:
+                return user.over(base, period.year, period.month, wins=self._user_wins)
+        return base
+
+    @staticmethod
+    def _user_places(region: Region, area: str | None) -> Iterator[tuple[str, str]]:
+        """Yield the names under which the user may have brought a factor for a region, the closest first."""
+        yield region.provider, region.region_id.lower()
+        yield "", (area or "").lower()
+        yield "", (region.country_iso3 or "").lower()
+
+    def facility(self, provider: str, region_id: str, period: Month) -> Facility | None:
+        """Return PUE and water of a region for a month; a Local Zone has those of its parent."""
+        key = (spelling.provider_key(provider), region_id.lower(), period)
+        if key not in self._facilities:
+            region = self._places.region(*key[:2])
+            self._facilities[key] = None if region is None else self._facility_of(region, period)
+        return self._facilities[key]
+
+    def _facility_of(self, region: Region, period: Month) -> Facility | None:
+        if region.members:
+            found = [self.facility(region.provider, member, period) for member in region.members]
+            return FacilityBook.mean([each for each in found if each is not None])
+        parent = self._places.parent(region.provider, region.region_id)
+        return self._facility_book.at(region.provider, (parent or region.region_id).lower(), period.year)
+
+    # --- what the user lays over the set -------------------------------------------------------------------------
+
+    def with_user_grid(
+        self, rows: Iterable[UserGridRow], source_name: str, precedence: Precedence = "user"
+    ) -> "Catalogue":
+        """Return a catalogue with the user's grid factors, whose ids are ``user:SOURCE_NAME:...``.
+
+        Args:
+            rows: checked rows, see ``overlay.read_user_grid``.
+            source_name: how factor ids name the file, for example ``residual-mix-2025``.
+            precedence: ``user`` (default) replaces the set's factors, ``factor_set`` only fills its gaps.
+
+        Raises:
+            FactorSetError: for a region, country or area that the set does not know.
+
+        """
+        kept = tuple(rows)
+        for row in kept:
+            self._check_place(row)
+        found = self._copy(f"{self._name}+{source_name}", ["user", source_name, precedence, [asdict(each) for each in kept]])
+        loss = self.coefficient("grid_loss_default").central
+        found._user = {**self._user, **{place: UserGrid(each) for place, each in values_of(kept, source_name, loss).items()}}
+        found._user_wins = precedence == "user"
+        found._user_factors = {**self._user_factors, **self._index.of_user(kept, source_name, loss)}
+        return found
+
+    def with_pins(self, pins: Mapping[int, int]) -> "Catalogue":
+        """Return a catalogue whose closed years keep a grid vintage: ``{2024: 2023}`` rates 2024 by 2023's factors."""
+        found = self._copy(self._name, ["pins", sorted(pins.items())])
+        found._user, found._user_wins, found._user_factors = self._user, self._user_wins, self._user_factors
+        found._pins = dict(pins)
+        return found
+
+    def _check_place(self, row: UserGridRow) -> None:
+        known = self.region(row.provider, row.place) if row.provider else self._places.is_area(row.place)
+        if not known:
+            sentence = f"Grid factor of {row.source}: {row.provider or 'no provider'} place {row.place!r} is not known."
+            action = "Give a provider with a region id, or an ISO-3166 alpha-3 country, or a grid area of the set."
+            raise FactorSetError(sentence, action=action)
+
+    def _copy(self, name: str, content: object) -> "Catalogue":
+        found = Catalogue(replace(self._tables))
+        found._name = name
+        found._digest = digest_with(self._digest, content)
+        found._pins = self._pins
+        return found
+
+
+def load(name: str | None = None, folder: Traversable | None = None) -> Catalogue:
+    """Return a factor set: the one that ships with this version, or the one in ``folder``.
+
+    Raises:
+        FactorSetError: if ``name`` is not the set's name, or a file of the set is missing or was changed.
+
+    """
+    tables = read_set(folder)
+    if name is not None and name != tables.name:
+        sentence = f"The factor set {name!r} is not installed; this version has {tables.name!r}."
+        raise FactorSetError(sentence, action=f"Ask for {tables.name if folder else DEFAULT_SET!r}, or install another version.")
+    return Catalogue(tables)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from offgridflow.domain.model import DECIMAL
 from offgridflow.domain.reasons import CoverageBucket
 from offgridflow.reports.figures import EXACT, Row, ratio, shares, total_of
-from offgridflow.reports.scope import Scope, scope_of
+from offgridflow.reports.records import records
+from offgridflow.reports.scope import EMISSIONS, Scope, scope_of
 from offgridflow.reports.totals import COST_WEIGHT, UNKNOWN_PROVENANCE, USAGE_STATUSES, Provenance
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ def coverage(
     where: Mapping[str, str] | None = None,
     *,
     provenance: Provenance = UNKNOWN_PROVENANCE,
+    view: str = EMISSIONS,
 ) -> CoverageReport:
     """Return the coverage of the usage rows; the arguments are those of ``totals.report``."""
-    scope = scope_of(date_from, date_to, where or {})
+    scope = scope_of(date_from, date_to, where or {}, view)
     buckets = _parts(con, scope, ("coverage_bucket",))
     everything = [bucket.value for bucket in CoverageBucket]
     return CoverageReport(
@@ -96,13 +98,12 @@ def _parts(con: "duckdb.DuckDBPyConnection", scope: Scope, keys: Sequence[str]) 
     """Return cost weight, lines and kg by currency and keys, with shares that add up to 1 within each currency."""
     condition, values = scope.where("usage")
     names = ", ".join(keys)
-    cursor = con.execute(
+    rows = records(
+        con,
         f"SELECT billing_currency, {names}, sum({COST_WEIGHT}) AS cost, sum(line_items)::BIGINT AS line_items, "
-        f"sum(total_kgco2e::{DECIMAL}) AS total_kgco2e FROM emissions WHERE {condition} GROUP BY ALL ORDER BY ALL",
+        f"sum(total_kgco2e::{DECIMAL}) AS total_kgco2e FROM {scope.view} WHERE {condition} GROUP BY ALL ORDER BY ALL",
         values,
     )
-    columns = [column[0] for column in cursor.description or ()]
-    rows = [dict(zip(columns, line, strict=True)) for line in cursor.fetchall()]
     return _with_shares(rows)
 
 
@@ -183,15 +184,15 @@ _TOP_KEYS: Final = "provider, service_name, sku_meter, consumed_unit, reason"
 def _top(con: "duckdb.DuckDBPyConnection", scope: Scope) -> tuple[Row, ...]:
     """Return the dearest SKUs of bucket E per currency."""
     condition, values = scope.where("usage")
-    cursor = con.execute(
+    found = records(
+        con,
         f"SELECT billing_currency, {_TOP_KEYS}, sum({COST_WEIGHT}) AS cost, sum(line_items)::BIGINT AS line_items "
-        f"FROM emissions WHERE {condition} AND coverage_bucket = 'E' GROUP BY billing_currency, {_TOP_KEYS} "
+        f"FROM {scope.view} WHERE {condition} AND coverage_bucket = 'E' GROUP BY billing_currency, {_TOP_KEYS} "
         f"QUALIFY row_number() OVER (PARTITION BY billing_currency ORDER BY cost DESC, {_TOP_KEYS}) <= {TOP} "
         f"ORDER BY billing_currency, cost DESC, {_TOP_KEYS}",
         values,
     )
-    columns = [column[0] for column in cursor.description or ()]
-    return tuple(dict(zip(columns, line, strict=True)) for line in cursor.fetchall())
+    return tuple(found)
 
 
 def _omissions(con: "duckdb.DuckDBPyConnection", scope: Scope, buckets: Sequence[Row]) -> tuple[Row, ...]:
@@ -199,7 +200,7 @@ def _omissions(con: "duckdb.DuckDBPyConnection", scope: Scope, buckets: Sequence
     condition, values = scope.where("usage")
     medians = con.execute(
         f"WITH skus AS (SELECT billing_currency, sum(total_kgco2e::{DECIMAL})::DOUBLE AS kg, "
-        f"sum({COST_WEIGHT})::DOUBLE AS cost FROM emissions WHERE {condition} AND coverage_bucket IN ('A', 'B') "
+        f"sum({COST_WEIGHT})::DOUBLE AS cost FROM {scope.view} WHERE {condition} AND coverage_bucket IN ('A', 'B') "
         "GROUP BY billing_currency, provider, service_name, sku_id, sku_meter, operation, region_id) "
         f"SELECT billing_currency, median(kg / cost)::{DECIMAL} FROM skus WHERE cost > 0 GROUP BY ALL",
         values,

@@ -52,6 +52,13 @@ def _sum(values: Sequence[Decimal]) -> Decimal:
     return total
 
 
+def difference(one: Scalar, other: Scalar) -> Decimal | None:
+    """Return ``one - other``, exactly; None where either is unknown or no figure."""
+    if not isinstance(one, int | Decimal) or not isinstance(other, int | Decimal):
+        return None
+    return EXACT.subtract(Decimal(one), Decimal(other))
+
+
 def total_of(values: Sequence[Decimal | None]) -> Decimal | None:
     """Return the exact sum of the known values; None where none is known."""
     known = [value for value in values if value is not None]

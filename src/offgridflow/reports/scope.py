@@ -42,6 +42,9 @@ class GroupKey(StrEnum):
 TIME_KEYS: Final = frozenset({GroupKey.DAY.value, GroupKey.MONTH.value, GroupKey.BILLING_PERIOD.value})
 TAG_PREFIX: Final = "tag:"
 
+EMISSIONS: Final = "emissions"
+"""The view that reports read; ``whatif`` makes another one with the same columns."""
+
 Part = Literal["all", "usage", "excluded"]
 
 _EXPRESSIONS: Final[dict[GroupKey, str]] = {
@@ -120,6 +123,7 @@ class Scope:
 
     days: Days
     filters: tuple[tuple[Key, str], ...]
+    view: str = EMISSIONS
 
     def where(self, part: Part = "all") -> tuple[str, list[object]]:
         """Return the SQL condition and its parameters; ``part`` keeps usage rows or the excluded ones only."""
@@ -144,9 +148,9 @@ class Scope:
         return not self.filters and self.days == Days()
 
 
-def scope_of(date_from: str | None, date_to: str | None, where: Mapping[str, str]) -> Scope:
+def scope_of(date_from: str | None, date_to: str | None, where: Mapping[str, str], view: str = EMISSIONS) -> Scope:
     """Read the days and filters of a report."""
-    return Scope(days_of(date_from, date_to), tuple((key_of(name), value) for name, value in where.items()))
+    return Scope(days_of(date_from, date_to), tuple((key_of(name), value) for name, value in where.items()), view)
 
 
 def _midnight(day: date) -> datetime:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from offgridflow.domain.model import DECIMAL
 from offgridflow.domain.reasons import Status
 from offgridflow.reports.figures import Row, ratio, shares
-from offgridflow.reports.scope import TIME_KEYS, GroupKey, Key, Scope, keys_of, scope_of
+from offgridflow.reports.records import has_table, records
+from offgridflow.reports.scope import EMISSIONS, TIME_KEYS, GroupKey, Key, Scope, keys_of, scope_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,14 +87,15 @@ def report(
     where: Mapping[str, str] | None = None,
     *,
     provenance: Provenance = UNKNOWN_PROVENANCE,
+    view: str = EMISSIONS,
 ) -> Report:
     """Return totals of the usage rows by the keys ``by``, largest footprint first (by time where a key is a time).
 
     ``date_from`` and ``date_to`` are YYYY-MM or YYYY-MM-DD, charge days in UTC, inclusive. ``where`` maps keys to
-    values. Raises UsageError for a key or date that is not known.
+    values; ``view`` is where the rows are read from. Raises UsageError for a key or date that is not known.
     """
     keys = keys_of(by)
-    scope = scope_of(date_from, date_to, where or {})
+    scope = scope_of(date_from, date_to, where or {}, view)
     levels = _levels(con, keys, scope)
     currencies = levels[_CURRENCY]
     overall = levels[_ALL][0]
@@ -122,16 +124,13 @@ def _levels(con: "duckdb.DuckDBPyConnection", keys: Sequence[Key], scope: Scope)
     sets = f"({grouping}, billing_currency), (billing_currency), ()" if names else "(billing_currency), ()"
     level = f"grouping(billing_currency) + grouping({names[0]})" if names else "1 + grouping(billing_currency)"
     sql = (
-        f"WITH base AS (SELECT {selected}{_BASE} FROM emissions WHERE {condition}) "
+        f"WITH base AS (SELECT {selected}{_BASE} FROM {scope.view} WHERE {condition}) "
         f"SELECT {level} AS level, {grouping + ', ' if names else ''}billing_currency, {_SUMS} "
         f"FROM base GROUP BY GROUPING SETS ({sets})"
     )
     parameters = [value for key in keys for value in key.parameters]
-    cursor = con.execute(sql, [*parameters, *values])
-    columns = [column[0] for column in cursor.description or ()]
     levels: dict[int, list[_Line]] = {_GROUP: [], _CURRENCY: [], _ALL: []}
-    for values_of_row in cursor.fetchall():
-        line = dict(zip(columns, values_of_row, strict=True))
+    for line in records(con, sql, [*parameters, *values]):
         levels[line["level"]].append(line)
     return levels
 
@@ -216,7 +215,7 @@ def _excluded(con: "duckdb.DuckDBPyConnection", scope: Scope) -> dict[str, dict[
     condition, values = scope.where("excluded")
     rows = con.execute(
         "SELECT reason, billing_currency, sum(line_items)::BIGINT, sum(billed_cost), sum(effective_cost) "
-        f"FROM emissions WHERE {condition} GROUP BY ALL ORDER BY ALL",
+        f"FROM {scope.view} WHERE {condition} GROUP BY ALL ORDER BY ALL",
         values,
     ).fetchall()
     return _by_reason(rows)
@@ -227,9 +226,8 @@ _QUARANTINE_KEYS: Final = frozenset({GroupKey.SOURCE.value, GroupKey.BILLING_PER
 
 def _quarantined(con: "duckdb.DuckDBPyConnection", scope: Scope) -> dict[str, dict[str, object]] | None:
     """Return the unreadable lines by reason; None where the filters ask for what an unreadable line does not tell."""
-    there = con.execute("SELECT count(*) FROM information_schema.tables WHERE table_name = 'quarantine'").fetchone()
     names = {key.name for key, _ in scope.filters}
-    if there is None or there[0] == 0 or scope.days.first or scope.days.last or not names <= _QUARANTINE_KEYS:
+    if not has_table(con, "quarantine") or scope.days.first or scope.days.last or not names <= _QUARANTINE_KEYS:
         return None
     condition, values = scope.where()
     rows = con.execute(

@@ -1,0 +1,269 @@
+"""From a kilogram back to its factors: quantity x rate, then each coefficient with unit, range, source and licence.
+
+The arithmetic of a rate comes from an injected function (``methodology.explain`` bound to a factor set and a recipe),
+so that this module needs neither; it finds the SKUs behind a name, a resource or a cell of a report, and says whether
+the ledger's rate is the very rate that is explained.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, Rate, Sku, Span
+from offgridflow.domain.periods import Month
+from offgridflow.reports.figures import plain
+from offgridflow.reports.records import product, records, sku_of
+from offgridflow.reports.scope import scope_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from offgridflow.factors.model import Factor
+    from offgridflow.methodology.explain import Explanation
+
+Explainer = Callable[[Sku, Month], "Explanation"]
+
+MOST: Final = 5
+"""How many SKUs of a cell are explained unless asked for more; the largest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the ledger holds of one SKU in one month within the question."""
+
+    consumed_quantity: Decimal | None
+    line_items: int
+    billing_currency: str | None
+    billed_cost: Decimal | None
+    total_kgco2e: Decimal | None
+    rate_id: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedSku:
+    """One SKU in one month: what was used, the rate with its arithmetic, and whether the ledger used that rate.
+
+    ``same_rate`` is False where the ledger was made with other factors or settings, and None without a ledger row.
+    """
+
+    sku: Sku
+    month: Month
+    usage: Usage | None
+    explanation: "Explanation"
+
+    @property
+    def same_rate(self) -> bool | None:
+        """Whether the rate that is explained is the one in the ledger."""
+        if self.usage is None or self.usage.rate_id is None:
+            return None
+        return self.usage.rate_id == self.explanation.rate.rate_id
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        rate = self.explanation.rate
+        return {
+            "sku": _sku_json(self.sku),
+            "month": str(self.month),
+            "usage": None if self.usage is None else _usage_json(self.usage),
+            "rate": rate_json(rate),
+            "same_rate_as_ledger": self.same_rate,
+            "detail": self.explanation.detail or None,
+            "steps": [
+                {
+                    "name": step.name,
+                    "expression": step.expression,
+                    "value": step.value,
+                    "unit": step.unit,
+                    "factor_ids": step.factor_ids,
+                }
+                for step in self.explanation.steps
+            ],
+            "factors": [factor_json(factor) for factor in self.explanation.factors],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainReport:
+    """The SKUs behind a question, largest footprint first; ``others`` counts those that are not shown."""
+
+    skus: tuple[ExplainedSku, ...]
+    others: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON shape."""
+        return {"skus": [sku.to_json() for sku in self.skus], "others": self.others}
+
+
+def explain_cell(
+    con: "duckdb.DuckDBPyConnection",
+    explainer: Explainer,
+    name: str | None = None,
+    where: Mapping[str, str] | None = None,
+    *,
+    date_from: str | None = None,
+    date_to: str | None = None,
+    most: int = MOST,
+) -> ExplainReport:
+    """Explain the usage rows that a name, filters and days select.
+
+    ``name`` is a SKU id, meter, instance type or resource id, compared exactly. Without a name and filters everything
+    is the cell, and its largest SKUs are explained.
+    """
+    condition, values = scope_of(date_from, date_to, where or {}).where("usage")
+    if name is not None:
+        condition += " AND ? IN (sku_id, sku_meter, resource_id, attributes.instance_type)"
+        values.append(name)
+    found = records(con, _QUERY.format(condition=condition), values)
+    shown = found[:most] if most else found
+    return ExplainReport(tuple(_explained(row, explainer) for row in shown), len(found) - len(shown))
+
+
+_MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
+_COLUMNS: Final = ", ".join(SKU_COLUMNS)
+_QUERY: Final = (
+    f"SELECT {_COLUMNS}, {_MONTH} AS month, billing_currency, rate_id, reason, "
+    "sum(consumed_quantity) AS consumed_quantity, sum(line_items)::BIGINT AS line_items, "
+    f"sum(billed_cost) AS billed_cost, sum(total_kgco2e::{DECIMAL}) AS total_kgco2e "
+    f"FROM emissions WHERE {{condition}} GROUP BY {_COLUMNS}, month, billing_currency, rate_id, reason "
+    f"ORDER BY total_kgco2e DESC NULLS LAST, billed_cost DESC NULLS LAST, month, {_COLUMNS}, rate_id, reason"
+)
+
+
+def _explained(row: Mapping[str, Any], explainer: Explainer) -> ExplainedSku:
+    sku, month = sku_of(row), Month.parse(row["month"])
+    usage = Usage(**{name: row[name] for name in Usage.__slots__})
+    return ExplainedSku(sku, month, usage, explainer(sku, month))
+
+
+def explain_sku(explainer: Explainer, sku: Sku, month: Month, quantity: Decimal) -> ExplainedSku:
+    """Explain a SKU that need not be in any ledger, for a quantity of its units."""
+    explanation = explainer(sku, month)
+    total = explanation.rate.total_kgco2e
+    kilograms = product(quantity, total.central) if total else None
+    usage = Usage(quantity, 0, None, None, kilograms, None, None)
+    return ExplainedSku(sku, month, usage, explanation)
+
+
+# JSON ---------------------------------------------------------------------------------------------------------------
+
+
+def _sku_json(sku: Sku) -> dict[str, object]:
+    known = {name: getattr(sku.attributes, name) for name in sku.attributes.__slots__}
+    attributes = {name: value for name, value in known.items() if value is not None}
+    return {**{name: getattr(sku, name) for name in SKU_COLUMNS if name != "attributes"}, "attributes": attributes}
+
+
+def _usage_json(usage: Usage) -> dict[str, object]:
+    return {name: getattr(usage, name) for name in Usage.__slots__}
+
+
+def span_json(span: Span | None) -> dict[str, object] | None:
+    """Return low, central and high."""
+    return None if span is None else {"low": span.low, "central": span.central, "high": span.high}
+
+
+def rate_json(rate: Rate) -> dict[str, object]:
+    """Return a rate, per one consumed unit of its SKU."""
+    plain_fields = (
+        "it_energy_kwh",
+        "operational_direct_kgco2e",
+        "operational_upstream_kgco2e",
+        "operational_location_kgco2e",
+        "operational_market_kgco2e",
+        "embodied_kgco2e",
+        "total_market_kgco2e",
+        "water_l",
+    )
+    return {
+        "rate_id": rate.rate_id,
+        "status": rate.status,
+        "reason": rate.reason,
+        "method": rate.method,
+        "coverage_bucket": rate.coverage_bucket,
+        "assumptions": rate.assumptions,
+        "energy_kwh": span_json(rate.energy_kwh),
+        "total_kgco2e": span_json(rate.total_kgco2e),
+        **{name: getattr(rate, name) for name in plain_fields},
+        "envelope_kgco2e": rate.envelope_kgco2e,
+        "swings": [
+            {"group": swing.group, "low_kgco2e": swing.low_kgco2e, "high_kgco2e": swing.high_kgco2e}
+            for swing in rate.swings
+        ],
+    }
+
+
+def factor_json(factor: "Factor") -> dict[str, object]:
+    """Return a factor with its provenance; dates as ``YYYY-MM-DD``."""
+    values = dataclasses.asdict(factor)
+    return {name: str(value) if name.startswith("valid_") and value else value for name, value in values.items()}
+
+
+# text ---------------------------------------------------------------------------------------------------------------
+
+
+def as_text(report: ExplainReport) -> str:
+    """Return the explanation as text that a person can follow with a pocket calculator."""
+    parts = ["\n".join(_sku_text(sku)) for sku in report.skus]
+    if not parts:
+        return "Nothing in the ledger answers to that.\n"
+    if report.others:
+        parts.append(f"{report.others} smaller SKUs are not shown; --most 0 shows all.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _sku_text(item: ExplainedSku) -> Iterable[str]:
+    sku, rate = item.sku, item.explanation.rate
+    named = [part for part in (sku.provider, sku.service_name, sku.sku_meter or sku.sku_id, sku.region_id) if part]
+    yield f"{' | '.join(named)}  ({item.month})"
+    yield from _usage_text(item)
+    if rate.total_kgco2e is None:
+        why = f"  not estimated: {rate.reason or 'no rate'}"
+        yield why + (f" ({item.explanation.detail})" if item.explanation.detail else "")
+        return
+    yield f"  method {rate.method}, {rate.status}, coverage bucket {rate.coverage_bucket}"
+    if rate.assumptions:
+        yield f"  assumptions: {', '.join(rate.assumptions)}"
+    yield ""
+    yield f"  One {sku.consumed_unit or 'unit'}:"
+    for step in item.explanation.steps:
+        yield f"    {step.name}"
+        yield f"      = {step.expression}"
+        yield f"      = {plain(step.value)} {step.unit}" + _cited(step.factor_ids, item.explanation.factors)
+    yield from _factor_text(item.explanation.factors)
+
+
+def _usage_text(item: ExplainedSku) -> Iterable[str]:
+    usage, total = item.usage, item.explanation.rate.total_kgco2e
+    if usage is None:
+        return
+    quantity = "an unknown quantity" if usage.consumed_quantity is None else plain(usage.consumed_quantity)
+    unit = item.sku.consumed_unit or "units"
+    if usage.total_kgco2e is not None and total is not None:
+        yield f"  {quantity} {unit} x {plain(total.central)} kgCO2e = {plain(usage.total_kgco2e)} kgCO2e"
+    else:
+        yield f"  {quantity} {unit}, no figure" + (f" ({usage.reason})" if usage.reason else "")
+    if item.same_rate is False:
+        yield "  The ledger used another rate (other factors or settings): `rerate` would bring it to the one below."
+
+
+def _cited(factor_ids: Sequence[str], factors: Sequence["Factor"]) -> str:
+    numbers = {factor.factor_id: index for index, factor in enumerate(factors, start=1)}
+    cited = [f"[{numbers[each]}]" for each in factor_ids if each in numbers]
+    return "  " + "".join(cited) if cited else ""
+
+
+def _factor_text(factors: Sequence["Factor"]) -> Iterable[str]:
+    if factors:
+        yield ""
+        yield "  Factors:"
+    for index, factor in enumerate(factors, start=1):
+        yield (
+            f"    [{index}] {factor.kind} {factor.key}: {plain(factor.central)} {factor.unit} "
+            f"({plain(factor.low)} to {plain(factor.high)}), {factor.boundary}, {factor.vintage}, {factor.evidence}"
+        )
+        yield f"        {factor.source}, {factor.source_ref}; licence {factor.licence}"
+        if factor.note:
+            yield f"        {factor.note}"

@@ -1,0 +1,43 @@
+"""Rows of a query as dictionaries, and a SKU out of a row: what several reports need."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from offgridflow.domain.model import SKU_COLUMNS, Sku, SkuAttributes
+from offgridflow.reports.figures import EXACT
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def records(con: "duckdb.DuckDBPyConnection", sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """Run a query and return its rows by column name."""
+    cursor = con.execute(sql, list(values))
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def sku_of(row: Mapping[str, Any]) -> Sku:
+    """Return the SKU that the columns SKU_COLUMNS of a row describe."""
+    known = row["attributes"]
+    attributes = SkuAttributes(**known) if isinstance(known, Mapping) else SkuAttributes()
+    return Sku(**{name: row[name] for name in SKU_COLUMNS if name != "attributes"}, attributes=attributes)
+
+
+def has_table(con: "duckdb.DuckDBPyConnection", name: str) -> bool:
+    """Return whether a table or view of this name is there."""
+    found = con.execute("SELECT count(*) FROM information_schema.tables WHERE table_name = ?", [name]).fetchone()
+    return found is not None and found[0] > 0
+
+
+def exact(value: float | Decimal) -> Decimal:
+    """Return a double as the shortest decimal that reads back as it; a Decimal as it is."""
+    return Decimal(repr(value)) if isinstance(value, float) else value
+
+
+def product(quantity: Decimal | None, rate: float | None) -> Decimal | None:
+    """Return quantity x rate, exactly; None where either is unknown."""
+    if quantity is None or rate is None:
+        return None
+    return EXACT.multiply(quantity, exact(rate))

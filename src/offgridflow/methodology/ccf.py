@@ -112,7 +112,8 @@ class CcfWorkshop(Workshop):
         )
         kg = embodied.machine_kg(machine, card, self.settings)
         marks = (self.settings.utilisation_mark, Assumption.EMBODIED_ADDITIVE)
-        return Hardware(made, kg, marks, (*machine.factor_ids, *ids))
+        text = embodied.machine_kg_text(machine, card, self.settings)
+        return Hardware(made, kg, text, marks, (*machine.factor_ids, *ids))
 
     def _extra_gb(self, machine: MachineType) -> float:
         """Return GB beyond those of the chips, scaled from the family's largest machine; none for burstable ones."""
@@ -129,7 +130,8 @@ class CcfWorkshop(Workshop):
         watts, ids = self._watts("", wanted.processor or "")
         kg = embodied.vcpu_kg(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, self.settings)
         marks = (self.settings.utilisation_mark, Assumption.EMBODIED_PLATFORM_UNKNOWN)
-        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, marks, ids)
+        text = embodied.vcpu_kg_text(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, self.settings)
+        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, text, marks, ids)
 
     def hardware_of_card(self, model: str) -> Hardware | NotRated:
         """Return watts of one accelerator card, the catalogue's where the original has none."""
@@ -138,7 +140,8 @@ class CcfWorkshop(Workshop):
             return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
         least, most = _card_watts(model, card)
         watts = Watts(0.0, 0.0, 0.0, 0.0, _ONE, _ONE, 1.0, least, most, _ONE)
-        return Hardware(watts, card.embodied_kgco2e, (self.settings.utilisation_mark,), card.factor_ids)
+        kg = card.embodied_kgco2e
+        return Hardware(watts, kg, repr(kg), (self.settings.utilisation_mark,), card.factor_ids)
 
     @staticmethod
     def _watts(provider: str, processor: str) -> tuple[tuple[float, float], tuple[str, ...]]:

@@ -40,6 +40,23 @@ def effective_vcpu(machine: MachineType) -> float:
     return machine.vcpu * (1.0 if machine.baseline is None else machine.baseline / _BASELINE_LOAD)
 
 
+def machine_kg_text(machine: MachineType, card: AcceleratorType | None, settings: Settings) -> str:
+    """Return the arithmetic of ``machine_kg`` for a reader."""
+    storage = settings.storage_kg_per_tb["ssd"]
+    text = f"{vcpu_kg_text(effective_vcpu(machine), machine.platform_vcpu, machine.sockets, settings)}"
+    text += f" + {machine.memory_gib!r} * {settings.dram_kg_per_gib!r}"
+    if machine.ssd_tb or machine.hdd_drives:
+        text += f" + {machine.ssd_tb!r} * {storage!r} + {machine.hdd_drives!r} * {settings.hdd_kg_per_drive!r}"
+    return text if card is None else f"{text} + {machine.gpu_count!r} * {card.embodied_kgco2e!r}"
+
+
+def vcpu_kg_text(vcpu: float, platform_vcpu: float, sockets: float, settings: Settings) -> str:
+    """Return the arithmetic of ``vcpu_kg`` for a reader."""
+    included = f"{settings.dram_included_gib!r} * {settings.dram_kg_per_gib!r}"
+    server = f"{settings.server_kg!r} + {settings.socket_kg!r} * ({sockets!r} - 1) - {included}"
+    return f"{vcpu!r} / {platform_vcpu!r} * ({server})"
+
+
 def machine_kg(machine: MachineType, card: AcceleratorType | None, settings: Settings) -> float:
     """Return kg of a machine's share of its host, its memory, its local disks and its accelerators."""
     shared = vcpu_kg(effective_vcpu(machine), machine.platform_vcpu, machine.sockets, settings)

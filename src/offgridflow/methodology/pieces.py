@@ -5,7 +5,7 @@ on another grid. Nothing here knows a place.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatchmethod
 from typing import Final
 
@@ -46,6 +46,7 @@ class Piece:
     paired: bool = False
     method: Method | None = None
     bucket: CoverageBucket | None = None
+    origin: "Origin | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,19 @@ class Hardware:
 
     watts: Watts
     life_kg: float
+    life_text: str
     marks: tuple[Assumption, ...]
     factor_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a piece was made of, for ``explain``: hardware that runs for ``hours``, or the component itself."""
+
+    name: str
+    hours: float = 0.0
+    hardware: Hardware | None = None
+    component: Component | None = None
 
 
 Pieces = tuple[Piece, ...] | NotRated
@@ -96,7 +108,7 @@ class Workshop:
         hardware = self._remember(key, lambda: self.hardware_of_machine(machine, idle=wanted.idle))
         if isinstance(hardware, NotRated):
             return hardware
-        return (self._running(key, hardware, wanted.hours * wanted.copies),)
+        return (self._running(machine.instance_type, key, hardware, wanted.hours * wanted.copies),)
 
     def _of_fallback(self, fallback: Fallback, wanted: Machine, provider: str) -> Pieces:
         if fallback.machine is not None:
@@ -121,7 +133,11 @@ class Workshop:
         watts = compute.watts_of_machine(machine, processor, card, self.settings, idle=idle)
         marks = self._machine_marks(machine, processor, card, watts)
         ids = (*machine.factor_ids, *processor.factor_ids, *(card.factor_ids if card else ()), *self._server_ids())
-        return Hardware(watts, embodied.machine_kg(machine, card, self.settings), marks, ids)
+        kg, text = (
+            embodied.machine_kg(machine, card, self.settings),
+            embodied.machine_kg_text(machine, card, self.settings),
+        )
+        return Hardware(watts, kg, text, marks, ids)
 
     def _machine_marks(
         self, machine: MachineType, processor: Processor, card: AcceleratorType | None, watts: Watts
@@ -147,7 +163,7 @@ class Workshop:
         hardware = self._remember(key, lambda: self.hardware_of_vcpu(wanted))
         if isinstance(hardware, NotRated):
             return hardware
-        return (self._running(key, hardware, wanted.vcpu_hours * wanted.copies),)
+        return (self._running("vCPU", key, hardware, wanted.vcpu_hours * wanted.copies),)
 
     def hardware_of_vcpu(self, wanted: Vcpu) -> Hardware | NotRated:
         """Return watts and embodied kg of one vCPU; its share of memory goes along where no other line has it."""
@@ -168,20 +184,23 @@ class Workshop:
             (Assumption.EMBODIED_PLATFORM_UNKNOWN, True),
         )
         ids = (*processor.factor_ids, *self._server_ids())
-        return Hardware(watts, shared + embodied.memory_kg(gib, settings), marks, ids)
+        text = embodied.vcpu_kg_text(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, settings)
+        text = f"{text} + {gib!r} * {settings.dram_kg_per_gib!r}"
+        return Hardware(watts, shared + embodied.memory_kg(gib, settings), text, marks, ids)
 
     @pieces.register
     def _memory(self, wanted: Memory, _provider: str) -> Pieces:
         hardware = self._remember("memory", self.hardware_of_memory)
         if isinstance(hardware, NotRated):
             return hardware
-        return (self._running("memory", hardware, wanted.gib_hours * wanted.copies),)
+        return (self._running("GiB of memory", "memory", hardware, wanted.gib_hours * wanted.copies),)
 
     def hardware_of_memory(self) -> Hardware:
         """Return watts and embodied kg of one GiB."""
         ids = self._ids("memory", "power_ratio", "dram", "embodied_scale", "lifetime")
         marks = (Assumption.POWER_SPEC_SCALED, Assumption.EMBODIED_ADDITIVE)
-        return Hardware(compute.watts_of_memory(self.settings), self.settings.dram_kg_per_gib, marks, ids)
+        kg = self.settings.dram_kg_per_gib
+        return Hardware(compute.watts_of_memory(self.settings), kg, repr(kg), marks, ids)
 
     @pieces.register
     def _accelerator(self, wanted: Accelerator, _provider: str) -> Pieces:
@@ -189,7 +208,7 @@ class Workshop:
         hardware = self._remember(key, lambda: self.hardware_of_card(wanted.model))
         if isinstance(hardware, NotRated):
             return hardware
-        return (self._running(key, hardware, wanted.accelerator_hours),)
+        return (self._running(wanted.model, key, hardware, wanted.accelerator_hours),)
 
     def hardware_of_card(self, model: str) -> Hardware | NotRated:
         """Return watts and embodied kg of one accelerator card."""
@@ -198,7 +217,8 @@ class Workshop:
             return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
         marks = _chosen((Assumption.ACCELERATOR_PROXY, card.is_proxy), (self.settings.utilisation_mark, True))
         ids = (*card.factor_ids, *self._ids("gpu_share", "utilisation", "embodied_scale", "lifetime"))
-        return Hardware(compute.watts_of_card(card, self.settings), card.embodied_kgco2e, marks, ids)
+        kg = card.embodied_kgco2e
+        return Hardware(compute.watts_of_card(card, self.settings), kg, repr(kg), marks, ids)
 
     # storage, network, models -----------------------------------------------------------------------------------
 
@@ -219,7 +239,8 @@ class Workshop:
         kg_hours = settings.storage_kg_per_tb[wanted.medium] * hours
         kept = "ssd_embodied" if wanted.medium == "ssd" else "hdd_embodied"
         ids = self._ids(wanted.medium, kept, "embodied_scale", "lifetime")
-        return Piece(energy, self._lived(kg_hours, copies), (), ids, paired=paired)
+        origin = Origin("storage", component=wanted)
+        return Piece(energy, self._lived(kg_hours, copies), (), ids, paired=paired, origin=origin)
 
     def _lived(self, kg_hours: float, copies: Span) -> Spread:
         """Return embodied kg over the groups storage (copies) and embodied (multiplier and lifetime)."""
@@ -241,7 +262,8 @@ class Workshop:
         if each is None:
             return NotRated(NotEstimatedReason.UNKNOWN_METER, f"transfer kind {wanted.kind}")
         ids = self._ids(NETWORK + wanted.kind)
-        return (Piece(Spread.of(Group.NETWORK, each.scaled(wanted.gb)), NOTHING, (), ids),)
+        origin = Origin("transfer", component=wanted)
+        return (Piece(Spread.of(Group.NETWORK, each.scaled(wanted.gb)), NOTHING, (), ids, origin=origin),)
 
     @pieces.register
     def _tokens(self, wanted: Tokens, provider: str) -> Pieces:
@@ -255,11 +277,12 @@ class Workshop:
         kg = model.embodied_kgco2e_per_1k_output_tokens
         embodied_kg = Spread.of(Group.AI, thousands.scaled(kg))
         marks = _chosen((Assumption.AI_ARCHITECTURE_GUESSED, not model.architecture_disclosed))
-        return (Piece(energy, embodied_kg, marks, (*model.factor_ids, *self._ids("input_share"))),)
+        ids = (*model.factor_ids, *self._ids("input_share"))
+        return (Piece(energy, embodied_kg, marks, ids, origin=Origin(model.model, component=wanted)),)
 
     # shared -----------------------------------------------------------------------------------------------------
 
-    def _running(self, key: object, hardware: Hardware, hours: float) -> Piece:
+    def _running(self, name: str, key: object, hardware: Hardware, hours: float) -> Piece:
         """Return the piece of hardware that runs for ``hours``."""
         per_hour = self._per_hour.get(key)
         if per_hour is None:
@@ -267,7 +290,8 @@ class Workshop:
             per_hour = (energy, Spread.of(Group.EMBODIED, self.settings.per_hour.scaled(hardware.life_kg)))
             self._per_hour[key] = per_hour
         energy, kg = per_hour
-        return Piece(energy.scaled(hours), kg.scaled(hours), hardware.marks, hardware.factor_ids)
+        origin = Origin(name, hours, hardware)
+        return Piece(energy.scaled(hours), kg.scaled(hours), hardware.marks, hardware.factor_ids, origin=origin)
 
     def _remember(self, key: object, make: Callable[[], Hardware | NotRated]) -> Hardware | NotRated:
         found = self._hardware.get(key)
@@ -301,4 +325,4 @@ def _product(one: Span, other: Span) -> Span:
 
 def _lowered(piece: Piece, fallback: Fallback) -> Piece:
     marks, ids = (*fallback.marks, *piece.marks), (*fallback.factor_ids, *piece.factor_ids)
-    return Piece(piece.energy_kwh, piece.embodied_kg, marks, ids, piece.paired, fallback.method, fallback.bucket)
+    return replace(piece, marks=marks, factor_ids=ids, method=fallback.method, bucket=fallback.bucket)

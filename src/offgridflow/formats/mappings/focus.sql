@@ -1,100 +1,149 @@
--- name: focus
--- title: FOCUS 1.0 to 1.3 cost and usage (any provider)
--- version: 1
--- money: billed_cost
--- detect: all(BilledCost, BillingCurrency, BillingPeriodStart, ChargeCategory, ChargePeriodStart) any(ProviderName, ServiceProviderName, PublisherName, HostProviderName, InvoiceIssuerName)
--- tags: map Tags
--- column: provider_name alias ServiceProviderName, ProviderName, HostProviderName, InvoiceIssuerName, PublisherName text
--- column: BillingAccountId text
--- column: BillingCurrency text required
--- column: BillingPeriodStart time required
--- column: ChargePeriodStart time required
--- column: ChargeCategory text required
--- column: ChargeClass text
--- column: ChargeDescription text
--- column: CommitmentDiscountStatus text
--- column: PricingCategory text
--- column: BilledCost number required
--- column: EffectiveCost number
--- column: ConsumedQuantity number
--- column: ConsumedUnit text
--- column: PricingQuantity number
--- column: PricingUnit text
--- column: SubAccountId text
--- column: SubAccountName text
--- column: RegionId text
--- column: ServiceName text
--- column: ServiceCategory text
--- column: ResourceId text
--- column: SkuId text
--- column: SkuMeter text
--- column: meter_sub alias x_SkuMeterSubcategory, x_SkuMeterSubCategory text
--- column: meter_name alias x_SkuMeterName text
--- column: usage_type alias x_UsageType text
--- column: x_SkuDescription text
--- column: operation alias x_Operation, x_SkuOperation text
--- column: service_code alias x_ServiceCode, x_SkuMeterCategory, x_ServiceId text
--- column: instance_type from SkuPriceDetails['InstanceType'] text
--- column: core_count from SkuPriceDetails['CoreCount'] text
--- column: memory_size from SkuPriceDetails['MemorySize'] text
--- column: gpu_count from SkuPriceDetails['GpuCount'] text
--- column: storage_class from SkuPriceDetails['StorageClass'] text
--- column: redundancy from SkuPriceDetails['Redundancy'] text
--- column: azure_service_type from x_SkuDetails['ServiceType'] text
--- column: azure_vcpus from x_SkuDetails['VCPUs'] text
+/*---
+name = "focus"
+title = "FOCUS 1.0, 1.1, 1.2 or 1.3 cost and usage (any provider)"
+engines = ["duckdb"]
+money = "billed_cost"
+null_words = ["null"]
+tag_columns = ["Tags", "x_Labels", "x_Tags"]
+tag_prefixes = ["", "user:", "user_"]
+once_by = ["sku_id", "sku_price_id", "resource_id"]
 
--- lines:
+[detect]
+all = ["BilledCost", "BillingCurrency", "BillingPeriodStart", "ChargeCategory", "ChargePeriodStart"]
+
+[identity]
+provider = "provider_name"
+account = "billing_account_id"
+period = "billing_period_start"
+currency = "billing_currency"
+money = "billed_cost"
+
+[required]
+billed_cost = { kind = "money", from = ["BilledCost"] }
+billing_currency = { from = ["BillingCurrency"] }
+billing_period_start = { kind = "time", from = ["BillingPeriodStart"] }
+charge_category = { from = ["ChargeCategory"] }
+charge_period_start = { kind = "time", from = ["ChargePeriodStart"] }
+# 1.3 renames ProviderName to ServiceProviderName; a draft after it has neither
+provider_name = { from = ["ServiceProviderName", "ProviderName", "HostProviderName", "InvoiceIssuerName", "PublisherName"] }
+
+[optional]
+billing_account_id = { from = ["BillingAccountId"] }
+charge_description = { from = ["ChargeDescription"] }
+commitment_discount_status = { from = ["CommitmentDiscountStatus"] }
+commitment_discount_category = { from = ["CommitmentDiscountCategory"] }
+consumed_quantity = { kind = "quantity", from = ["ConsumedQuantity"] }
+consumed_unit = { from = ["ConsumedUnit"] }
+effective_cost = { kind = "money", from = ["EffectiveCost"] }
+pricing_category = { from = ["PricingCategory"] }
+pricing_quantity = { kind = "quantity", from = ["PricingQuantity"] }
+pricing_unit = { from = ["PricingUnit"] }
+region_id = { from = ["RegionId"] }
+resource_id = { from = ["ResourceId"] }
+service_category = { from = ["ServiceCategory"] }
+service_name = { from = ["ServiceName"] }
+sku_id = { from = ["SkuId"] }
+sku_meter = { from = ["SkuMeter"] }
+sku_price_id = { from = ["SkuPriceId"] }
+sub_account_id = { from = ["SubAccountId"] }
+sub_account_name = { from = ["SubAccountName"] }
+# what providers add; kept where it helps rating
+x_usage_type = { from = ["x_UsageType"] }
+x_operation = { from = ["x_Operation", "x_SkuOperation"] }
+x_service_code = { from = ["x_ServiceCode", "x_SkuMeterCategory", "x_ServiceId"] }
+x_meter_subcategory = { from = ["x_SkuMeterSubcategory"] }
+x_meter_name = { from = ["x_SkuMeterName"] }
+x_sku_description = { from = ["x_SkuDescription"] }
+x_sku_region = { from = ["x_SkuRegion"] }
+instance_type = { once = true, from = ["SkuPriceDetails[InstanceType]", "SkuPriceDetails[x_InstanceType]", "x_SkuDetails[InstanceType]", "x_SkuDetails[ServiceType]", "x_InstanceType", "x_SkuInstanceType"] }
+core_count = { once = true, from = ["SkuPriceDetails[CoreCount]", "x_SkuDetails[CoreCount]", "x_SkuDetails[VCPUs]"] }
+memory_size = { once = true, from = ["SkuPriceDetails[MemorySize]", "x_SkuDetails[MemorySize]"] }
+gpu_count = { once = true, from = ["SkuPriceDetails[GpuCount]", "x_SkuDetails[GpuCount]"] }
+storage_class = { once = true, from = ["SkuPriceDetails[StorageClass]"] }
+redundancy = { once = true, from = ["SkuPriceDetails[Redundancy]"] }
+---*/
+
+-- lines: what is needed of every line; quantities of usage fall back to the pricing pair
 SELECT
+  billing_period_start,
+  charge_period_start,
+  provider_name,
+  billing_account_id,
+  sub_account_id,
+  sub_account_name,
+  service_category,
+  service_name,
+  x_service_code,
+  sku_id,
+  sku_price_id,
+  sku_meter,
+  x_usage_type,
+  x_meter_subcategory,
+  x_meter_name,
+  x_sku_description,
+  charge_description,
+  x_operation,
+  consumed_unit,
+  pricing_unit,
+  consumed_quantity IS NULL AS by_pricing_unit,
+  region_id,
+  resource_id,
+  billing_currency,
+  charge_category,
+  commitment_discount_status,
+  pricing_category,
   CASE
-    WHEN ChargeCategory = 'Usage' OR lower(ChargeCategory) = 'usage' THEN
-      CASE WHEN lower(CommitmentDiscountStatus) = 'unused' THEN 'unused_commitment' ELSE 'usage' END
-    WHEN lower(ChargeCategory) = 'tax' THEN 'tax'
-    WHEN lower(ChargeCategory) = 'credit' THEN 'credit'
-    WHEN lower(ChargeCategory) = 'purchase' THEN 'purchase'
-    WHEN lower(ChargeCategory) = 'adjustment' THEN 'adjustment'
+    WHEN consumed_quantity IS NOT NULL THEN consumed_quantity
+    WHEN lower(charge_category) = 'usage' AND lower(commitment_discount_status) IS DISTINCT FROM 'unused' THEN pricing_quantity
+  END AS consumed_quantity,
+  billed_cost,
+  effective_cost
+FROM raw;
+
+-- groups: what can be derived once per group of lines
+SELECT
+  strftime(billing_period_start, '%Y-%m') AS billing_period,
+  charge_period_start,
+  CASE
+    WHEN contains(lower(provider_name), 'aws') OR contains(lower(provider_name), 'amazon') THEN 'aws'
+    WHEN contains(lower(provider_name), 'azure') OR contains(lower(provider_name), 'microsoft') THEN 'azure'
+    WHEN contains(lower(provider_name), 'gcp') OR contains(lower(provider_name), 'google') THEN 'gcp'
+    ELSE coalesce(nullif(trim(regexp_replace(lower(provider_name), '[^a-z0-9]+', '-', 'g'), '-'), ''), 'unknown')
+  END AS provider,
+  billing_account_id,
+  sub_account_id,
+  sub_account_name,
+  service_category,
+  service_name,
+  x_service_code AS service_code,
+  sku_id,
+  coalesce(
+    x_usage_type,
+    CASE WHEN x_meter_name IS NOT NULL THEN concat_ws(' - ', x_meter_subcategory, x_meter_name) END,
+    sku_meter, x_sku_description, charge_description
+  ) AS sku_meter,
+  x_operation AS operation,
+  CASE WHEN by_pricing_unit THEN coalesce(pricing_unit, consumed_unit) ELSE coalesce(consumed_unit, pricing_unit) END AS consumed_unit,
+  region_id,
+  CASE
+    WHEN x_usage_type IS NULL AND x_meter_name IS NULL AND sku_meter IS NOT NULL AND instance_type IS NULL
+    THEN charge_description
+  END AS description,
+  resource_id,
+  billing_currency,
+  CASE lower(charge_category)
+    WHEN 'usage' THEN CASE WHEN lower(commitment_discount_status) = 'unused' THEN 'unused_commitment' ELSE 'usage' END
+    WHEN 'tax' THEN 'tax'
+    WHEN 'credit' THEN 'credit'
+    WHEN 'purchase' THEN 'purchase'
+    WHEN 'adjustment' THEN 'adjustment'
     ELSE 'unknown_charge'
   END AS charge_class,
-  BillingPeriodStart AS billing_period,
-  BillingAccountId AS billing_account_id,
-  provider_name AS provider,
-  BillingCurrency AS billing_currency,
-  ChargePeriodStart AS charge_time,
-  -- the consumed pair is null unless the line is usage; where a usage line lacks it, the pricing pair stands in
-  CASE WHEN ConsumedUnit IS NULL THEN PricingQuantity ELSE ConsumedQuantity END AS consumed_quantity,
-  BilledCost AS billed_cost,
-  EffectiveCost AS effective_cost,
-  coalesce(ConsumedUnit, PricingUnit) AS consumed_unit,
-  SubAccountId AS sub_account_id,
-  SubAccountName AS sub_account_name,
-  RegionId AS region_id,
-  ServiceName AS service_name,
-  ServiceCategory AS service_category,
-  ResourceId AS resource_id,
-  SkuId AS sku_id,
-  SkuMeter, meter_sub, meter_name, usage_type, x_SkuDescription, ChargeDescription, operation, service_code,
-  PricingCategory, CommitmentDiscountStatus,
-  instance_type, core_count, memory_size, gpu_count, storage_class, redundancy, azure_service_type, azure_vcpus
-FROM raw
-
--- groups:
-SELECT
-  service_name,
-  service_code,
-  sku_id,
-  coalesce(usage_type, CASE WHEN meter_name IS NOT NULL THEN concat_ws(' - ', meter_sub, meter_name) END, x_SkuDescription, SkuMeter, ChargeDescription) AS sku_meter,
-  operation,
-  consumed_unit,
-  region_id,
-  CASE WHEN usage_type IS NULL AND meter_name IS NULL AND x_SkuDescription IS NULL AND SkuMeter IS NOT NULL AND instance_type IS NULL THEN ChargeDescription END AS description,
-  coalesce(instance_type, azure_service_type) AS instance_type,
-  TRY_CAST(coalesce(core_count, azure_vcpus) AS DOUBLE) AS vcpu,
+  instance_type,
+  TRY_CAST(core_count AS DOUBLE) AS vcpu,
   TRY_CAST(regexp_extract(memory_size, '^[0-9.]+') AS DOUBLE) AS memory_gib,
   TRY_CAST(gpu_count AS DOUBLE) AS gpu,
   storage_class,
   redundancy,
-  NULL AS deployment,
-  NULL AS transfer_kind,
-  NULL AS to_region,
-  lower(CASE WHEN CommitmentDiscountStatus IS NOT NULL THEN 'committed' ELSE PricingCategory END) AS pricing_model,
-  service_category
-FROM grouped
+  CASE WHEN commitment_discount_status IS NOT NULL THEN 'committed' ELSE lower(pricing_category) END AS pricing_model
+FROM grouped;

@@ -1,0 +1,198 @@
+"""The default engine: DuckDB aggregates the parts of one format to activities, on this machine, in bounded memory."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from offgridflow.domain.errors import InputError
+from offgridflow.domain.model import ACTIVITY_COLUMNS
+from offgridflow.engines import quarantine
+from offgridflow.engines.aggregate import aggregate
+from offgridflow.engines.model import Grain, Part
+from offgridflow.engines.readers import RawSql, Reader, readers_of
+from offgridflow.engines.scopes import Scopes, read_scopes
+from offgridflow.formats import Format
+
+_REJECTS: Final = "rejects"
+_ACTIVITIES: Final = ", ".join(("source", "billing_period", *ACTIVITY_COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregation:
+    """The outcome of one aggregation: ``activities``, ``quarantine`` and ``raw_totals`` on ``con``.
+
+    ``activities`` has source, billing_period and ACTIVITY_COLUMNS; ``raw_totals`` (source, billing_period,
+    billing_currency, line_items, money) comes from its own scan of the raw files. ``money_column`` is the conserved one.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    scopes: Scopes
+    money_column: str
+
+    def part_names(self, source: str, billing_period: str) -> frozenset[str]:
+        """Return the names of the parts that hold lines of a period."""
+        return self.scopes.part_names(source, billing_period)
+
+    def provider_of(self, source: str, billing_period: str) -> str | None:
+        """Return the provider slug of a period; None where it holds several."""
+        return self.scopes.provider_of(source, billing_period)
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDbEngine:
+    """DuckDB with bounded threads and memory, spilling to ``temp_directory``."""
+
+    threads: int
+    memory_limit: str
+    temp_directory: Path
+
+    @contextmanager
+    def aggregate(
+        self,
+        parts: Sequence[Part],
+        mapping: Format,
+        grain: Grain,
+        source: str | None = None,
+    ) -> Iterator[Aggregation]:
+        """Aggregate the parts of one delivery or of several; the tables live until the context ends.
+
+        ``source`` None names each period ``<provider>/<billing_account_id>`` from the content. Parts with the same
+        digest count once.
+
+        Raises:
+            InputError: where the lines read and those counted independently differ (LINES_LOST), or a file cannot be
+                read at all (UNREADABLE, NO_PERIOD, NO_ACCOUNT, BAD_JSON).
+
+        """
+        con = self.connect()
+        try:
+            with _as_input_error(parts, mapping):
+                once = list({part.digest: part for part in sorted(parts, key=lambda part: part.name, reverse=True)}.values())
+                found = _aggregate(con, self, once, (mapping, grain, source))
+            yield found
+        finally:
+            con.close()
+
+    def connect(self, *, ordered: bool = False) -> duckdb.DuckDBPyConnection:
+        """Open an in-memory database under this engine's limits, without extensions or network.
+
+        ``ordered`` gives one that keeps rows in the order of their file, on one thread.
+        """
+        self.temp_directory.mkdir(parents=True, exist_ok=True)
+        con = duckdb.connect(
+            config={
+                "threads": 1 if ordered else self.threads,
+                "memory_limit": self.memory_limit,
+                "temp_directory": str(self.temp_directory / "spill"),
+                "preserve_insertion_order": ordered,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        con.execute("SET GLOBAL TimeZone = 'UTC'")
+        return con
+
+
+_Task = tuple[Format, Grain, str | None]
+
+
+def _aggregate(con: duckdb.DuckDBPyConnection, engine: DuckDbEngine, parts: Sequence[Part], task: _Task) -> Aggregation:
+    mapping, grain, source = task
+    readers = readers_of(con, parts)
+    ordered = [part for reader in readers for part in reader.parts]
+    raw = RawSql(mapping, readers, grain)
+    quarantine.create_table(con)
+    if not readers:
+        return _nothing(con, mapping)
+    rejects: list[quarantine.Reject] = []
+    try:
+        scopes = _scan_twice(con, raw, task, ordered, None)
+    except duckdb.InvalidInputException:
+        if all(part.kind != "csv" for part in parts):
+            raise
+        scopes = _scan_twice(con, raw, task, ordered, _REJECTS)
+        rejects = list(quarantine.rejected(con, readers, _REJECTS))
+    _refuse_lost_lines(ordered, scopes, rejects)
+    scopes.create_raw_totals(con)
+    _fill_quarantine(con, engine, raw, scopes, rejects)
+    con.execute(f"CREATE VIEW activities AS SELECT {_ACTIVITIES} FROM activity_rows WHERE NOT problem")
+    return Aggregation(con, scopes, mapping.money)
+
+
+def _scan_twice(
+    con: duckdb.DuckDBPyConnection, raw: RawSql, task: _Task, parts: Sequence[Part], rejects: str | None
+) -> Scopes:
+    """Aggregate and, on a connection of its own, take the raw totals; at the same time, for a gzip keeps one core busy."""
+    _, grain, source = task
+    with con.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as pool:
+        totals = pool.submit(read_scopes, cursor, raw, source, parts, rejects)
+        aggregate(con, raw, grain, source, rejects)
+        return totals.result()
+
+
+def _nothing(con: duckdb.DuckDBPyConnection, mapping: Format) -> Aggregation:
+    columns = ", ".join(f"{name} {kind}" for name, kind in ACTIVITY_COLUMNS.items())
+    con.execute(f"CREATE TABLE activities (source VARCHAR, billing_period VARCHAR, {columns})")
+    scopes = Scopes((), None)
+    scopes.create_raw_totals(con)
+    return Aggregation(con, scopes, mapping.money)
+
+
+def _fill_quarantine(
+    con: duckdb.DuckDBPyConnection,
+    engine: DuckDbEngine,
+    raw: RawSql,
+    scopes: Scopes,
+    rejects: Sequence[quarantine.Reject],
+) -> None:
+    homes = scopes.homes
+    if homes is None:
+        return
+    quarantine.insert(con, quarantine.malformed(rejects, homes))
+    if con.execute("SELECT count(*) FROM activity_rows WHERE problem").fetchall() == [(0,)]:
+        return
+    with engine.connect(ordered=True) as second:
+        for reader, part in _parts_with_readers(raw.readers):
+            quarantine.insert(con, quarantine.bad_cells(second, raw, reader, part, homes))
+
+
+def _parts_with_readers(readers: Sequence[Reader]) -> Iterator[tuple[Reader, Part]]:
+    for reader in readers:
+        for part in reader.parts:
+            yield reader, part
+
+
+def _refuse_lost_lines(parts: Sequence[Part], scopes: Scopes, rejects: Sequence[quarantine.Reject]) -> None:
+    """Raise InputError where what was read and rejected is not what the independent pass counted; else count the rejected."""
+    for part in parts:
+        refused = sum(reject.part == part.name for reject in rejects)
+        read = scopes.lines_of(part.name)
+        if read + refused != part.records:
+            sentence = (
+                f"{part.name}: {part.records} records were counted in the file, but {read} were read and {refused} "
+                f"refused, so lines would be lost."
+            )
+            action = "Look for broken quotes or line ends in the file, and export it again."
+            raise InputError(sentence, action=action, code="LINES_LOST")
+        if refused:
+            scopes.add_malformed(part.name, refused)
+
+
+@contextmanager
+def _as_input_error(parts: Sequence[Part], mapping: Format) -> Iterator[None]:
+    """Turn what DuckDB says of the files into an InputError that names them."""
+    try:
+        yield
+    except duckdb.Error as error:
+        names = ", ".join(part.name for part in parts[:3]) + (", ..." if len(parts) > 3 else "")  # noqa: PLR2004
+        first = str(error).splitlines()[0]
+        if isinstance(error, duckdb.OutOfRangeException) and "verflow" in first:
+            sentence = f"{names}: the amounts of some group add up to more than 10^23."
+            raise InputError(sentence, action="Check the cost and quantity columns.", code="OVERFLOW") from error
+        sentence = f"{names}: DuckDB cannot read it as {mapping.title}: {first}"
+        raise InputError(sentence, action="Check that the file is complete, and export it again.", code="UNREADABLE") from error

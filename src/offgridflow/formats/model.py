@@ -1,0 +1,211 @@
+"""A billing format: what its SQL file declares.
+
+A format is ONE file ``formats/mappings/<name>.sql``: a front matter (TOML between ``/*---`` and ``---*/``) that says how to know
+the format and which raw columns it reads, then two plain SELECTs. ``docs/formats.md`` explains it with an example.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, cast, get_args
+
+from offgridflow.domain.identity import digest_of
+from offgridflow.formats.header import normal_name, normal_names
+
+Kind = Literal["text", "money", "quantity", "time"]
+MoneyColumn = Literal["billed_cost", "effective_cost"]
+
+_FILE: Final = re.compile(
+    r"\A\s*/\*---\n(?P<front>.*?)\n---\*/\s*"
+    r"-- lines\b[^\n]*\n(?P<lines>.*?FROM raw)\s*;\s*"
+    r"-- groups\b[^\n]*\n(?P<groups>.*?FROM grouped)\s*;\s*\Z",
+    re.DOTALL,
+)
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_KEYED: Final = re.compile(r"(?P<column>[^\[\]]+)\[(?P<key>[^\[\]]+)\]")
+
+
+class FormatFileError(ValueError):
+    """A format file that breaks the rules of ``docs/formats.md``; met by its author, never by a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a declared column comes from: a raw column, or a key of a raw column that holds a map."""
+
+    column: str
+    key: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Source":
+        """Read ``column`` or ``column[key]``."""
+        keyed = _KEYED.fullmatch(text)
+        return cls(normal_name(keyed["column"]), keyed["key"]) if keyed else cls(normal_name(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A declared column: a name for the SQL, what it holds, and the raw columns that may give it.
+
+    Of several raw columns that are present, money, quantity and time take the first; text takes, per line, the first
+    that is not null. ``once`` columns depend on the ``once_by`` columns of the format alone and are read once per
+    group, not per line. ``sum_of`` adds up that field over a list in the raw column (GCP credits).
+    """
+
+    name: str
+    kind: Kind
+    sources: tuple[Source, ...]
+    required: bool = False
+    once: bool = False
+    sum_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """How to know the format by its header: every name of ``all_of``, one of each ``any_of``, none of ``none_of``."""
+
+    all_of: frozenset[str]
+    any_of: tuple[frozenset[str], ...] = ()
+    none_of: frozenset[str] = frozenset()
+
+    def matches(self, names: frozenset[str]) -> bool:
+        """Tell whether a header with these normal names is of the format."""
+        return self.all_of <= names and all(group & names for group in self.any_of) and not self.none_of & names
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Plain expressions over declared columns that say whose line it is and what it costs, without the mapping.
+
+    The raw totals and the quarantine use them. ``money`` may be wider than a column (GCP: cost + credits).
+    """
+
+    provider: str
+    account: str
+    period: str
+    currency: str
+    money: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A delivery whose content, not its header, says that its money is another (Azure amortised cost)."""
+
+    name: str
+    when: str
+    money: MoneyColumn
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A billing format as its file declares it. ``lines_sql`` ends in FROM raw, ``groups_sql`` in FROM grouped.
+
+    ``version`` is a digest of the file, and so part of every recipe. ``money`` is the conserved column.
+    """
+
+    name: str
+    title: str
+    engines: tuple[str, ...]
+    columns: tuple[Column, ...]
+    detection: Detection
+    identity: Identity
+    money: MoneyColumn
+    lines_sql: str
+    groups_sql: str
+    version: str
+    null_words: tuple[str, ...] = ()
+    date_styles: tuple[str, ...] = ()
+    tag_columns: tuple[str, ...] = ()
+    tag_prefixes: tuple[str, ...] = ("",)
+    once_by: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
+
+    def missing_of(self, columns: frozenset[str]) -> tuple[str, ...]:
+        """Return the raw names of required columns that a header with these normal names lacks."""
+        return tuple(
+            " or ".join(source.column for source in column.sources)
+            for column in self.columns
+            if column.required and not any(source.column in columns for source in column.sources)
+        )
+
+
+def parse_format(text: str) -> Format:
+    """Read the text of a format file. Raises FormatFileError with what is wrong."""
+    found = _FILE.match(text.replace("\r\n", "\n"))
+    if found is None:
+        message = "A format file is a front matter, then '-- lines' and '-- groups' with one SELECT each."
+        raise FormatFileError(message)
+    try:
+        front = tomllib.loads(found["front"])
+        return _build(front, found["lines"], found["groups"], text)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        message = f"The front matter is not as docs/formats.md says: {error!r}"
+        raise FormatFileError(message) from error
+
+
+def _build(front: Mapping[str, Any], lines: str, groups: str, text: str) -> Format:
+    columns = (*_columns(front["required"], required=True), *_columns(front.get("optional", {}), required=False))
+    _check(front["name"], columns, tuple(front.get("once_by", ())))
+    return Format(
+        name=front["name"],
+        title=front["title"],
+        engines=tuple(front["engines"]),
+        columns=columns,
+        detection=_detection(front["detect"]),
+        identity=Identity(**front["identity"]),
+        money=front["money"],
+        lines_sql=lines.strip(),
+        groups_sql=groups.strip(),
+        version=digest_of(text)[:16],
+        null_words=tuple(front.get("null_words", ())),
+        date_styles=tuple(front.get("date_styles", ())),
+        tag_columns=tuple(map(normal_name, front.get("tag_columns", ()))),
+        tag_prefixes=tuple(front.get("tag_prefixes", ("",))),
+        once_by=tuple(front.get("once_by", ())),
+        variants=tuple(
+            Variant(name, variant["when"], variant["money"]) for name, variant in front.get("variants", {}).items()
+        ),
+    )
+
+
+def _columns(table: Mapping[str, Any], *, required: bool) -> tuple[Column, ...]:
+    return tuple(_column(name, declared, required=required) for name, declared in table.items())
+
+
+def _column(name: str, declared: str | Mapping[str, Any], *, required: bool) -> Column:
+    options: Mapping[str, Any] = {"kind": declared} if isinstance(declared, str) else declared
+    kind = options.get("kind", "text")
+    if kind not in get_args(Kind):
+        message = f"Column {name} has the kind {kind!r}; it may be one of {', '.join(get_args(Kind))}."
+        raise FormatFileError(message)
+    return Column(
+        name=name,
+        kind=cast("Kind", kind),
+        sources=tuple(map(Source.parse, options.get("from", [name]))),
+        required=required,
+        once=bool(options.get("once", False)),
+        sum_of=options.get("sum_of"),
+    )
+
+
+def _detection(rule: Mapping[str, Any]) -> Detection:
+    return Detection(
+        all_of=normal_names(rule["all"]),
+        any_of=tuple(normal_names(group) for group in rule.get("any", ())),
+        none_of=normal_names(rule.get("none", ())),
+    )
+
+
+def _check(name: str, columns: tuple[Column, ...], once_by: tuple[str, ...]) -> None:
+    names = [column.name for column in columns]
+    wrong = [word for word in (name, *names) if not _NAME.fullmatch(word)]
+    if wrong or len(set(names)) != len(names):
+        message = f"Names are lower_snake_case and unique; see {wrong or sorted(names)}."
+        raise FormatFileError(message)
+    if any(column.once and column.kind != "text" for column in columns):
+        message = "Only text is read once per group."
+        raise FormatFileError(message)
+    if not set(once_by) <= set(names):
+        message = f"once_by names columns that are not declared: {sorted(set(once_by) - set(names))}."
+        raise FormatFileError(message)

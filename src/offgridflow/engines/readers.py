@@ -6,6 +6,7 @@ read), ``_part`` (position of the part), ``_at`` (part and row, for columns that
 ``_tag_N``.
 """
 
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ ROWS_PER_PART: Final = 2**40
 _GZIP: Final = b"\x1f\x8b"
 _TYPES: Final = {"text": "VARCHAR", "money": MONEY, "quantity": QUANTITY, "time": "TIMESTAMP"}
 _JSON_SAMPLE: Final = 1000
+_CSV_SAMPLE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,21 @@ def _columns_of(con: duckdb.DuckDBPyConnection, part: Part) -> tuple[tuple[RawCo
         return tuple(_json_columns(part)), ()
     if not part.columns:
         return (), ()
-    header = tuple(part.columns)
+    header = part.columns[: width_of(part)]
     return tuple(RawColumn(names_of(name), f"c{number}", "VARCHAR") for number, name in enumerate(header)), header
+
+
+def width_of(part: Part) -> int:
+    """Return how many columns the records of a CSV have: those of the header, or fewer if all of the first are shorter.
+
+    Some exporters name a last column and never write it; then the records are whole and the name is void.
+    """
+    csv.field_size_limit(MAX_LINE_BYTES)
+    with open_text(part.path) as lines:
+        records = islice(csv.reader(lines, delimiter=part.delimiter), _CSV_SAMPLE)
+        widths = {len(record) for record in islice(records, 1, None) if record}
+    full = len(part.columns)
+    return min(full, *widths) if len(widths) == 1 else full
 
 
 def _flattened(name: str, sql: str, kind: Any) -> list[RawColumn]:  # noqa: ANN401 - DuckDBPyType, as its stubs spell it, has untyped children

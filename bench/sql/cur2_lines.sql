@@ -67,7 +67,7 @@ SELECT
   'AWS Region' AS product_location_type,
   s.operation AS product_operation,
   NULL::VARCHAR AS product_pricing_unit,
-  s.product_family,
+  s.product_family AS product_product_family,
   s.region AS product_region_code,
   s.code AS product_servicecode,
   s.sku AS product_sku,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.factor_build import (  # noqa: E402  the repository root must be on the path first
+from tools.factor_build import (
     ai,
     coefficients,
     facility,
@@ -23,22 +23,42 @@ from tools.factor_build import (  # noqa: E402  the repository root must be on t
     places,
     sources,
 )
-from tools.factor_build.tables import Cell, Corrections, sha256, write  # noqa: E402  as above
+from tools.factor_build.tables import Cell, Corrections, sha256, write
 
 NAME = "offgridflow-2026.11"
 VERSION = "2026.11.1"
 _Table = tuple[str, Sequence[str], Sequence[Mapping[str, Cell]], Sequence[str]]
 
-_SERVICE_MAPPING = (
-    ("Lambda-GB-Second, Lambda-Edge-GB-Second", "storage SSD", "compute", "function memory over time is not storage"),
-    ("Fargate-GB-Hours, ECS-EC2-GB-Hours", "storage SSD", "compute", "task memory over time is not storage"),
-    ("ES:Magnetic-Storage", "SSD", "HDD", "magnetic storage is HDD"),
-    ("RDS:Multi-AZ-StorageUsage", "SSD", "HDD", "the standard (magnetic) storage is HDD"),
+_SERVICE_MAPPING: tuple[tuple[str, str, str | None, str], ...] = (
+    (
+        "service mapping: Lambda-GB-Second, Lambda-Edge-GB-Second",
+        "storage SSD",
+        "compute",
+        "function memory over time is not storage",
+    ),
+    (
+        "service mapping: Fargate-GB-Hours, ECS-EC2-GB-Hours",
+        "storage SSD",
+        "compute",
+        "task memory over time is not storage",
+    ),
+    ("service mapping: ES:Magnetic-Storage", "SSD", "HDD", "magnetic storage is HDD"),
+    ("service mapping: RDS:Multi-AZ-StorageUsage", "SSD", "HDD", "the standard (magnetic) storage is HDD"),
 )
-_DROPPED = (
-    ("market_based_region.csv", "shipped", None, "holds only zeros; market-based factors come from contracts or the provider"),
+_DROPPED: tuple[tuple[str, str, str | None, str], ...] = (
+    (
+        "market_based_region.csv",
+        "shipped",
+        None,
+        "holds only zeros; market-based factors come from contracts or the provider",
+    ),
     ("spruce and boaviztapi columns", "shipped", None, "known wrong or AGPL-3.0"),
-    ("instance_power_embodied.csv platform_memory_gib", "used", None, "88 types have more memory than their host; the additive formula needs none"),
+    (
+        "instance_power_embodied.csv platform_memory_gib",
+        "used",
+        None,
+        "88 types exceed their host; the additive formula needs none",
+    ),
 )
 
 
@@ -52,7 +72,7 @@ def tables(shared: Path) -> tuple[list[_Table], Corrections]:
     areas = [str(row["grid_area"]) for row in regions if row.get("grid_area")]
     grids = grid.grid(shared, log, areas)
     facilities = facility.facilities(shared, log)
-    for what, old, new, reason in (*(("service mapping: " + what, *rest) for what, *rest in _SERVICE_MAPPING), *_DROPPED):
+    for what, old, new, reason in (*_SERVICE_MAPPING, *_DROPPED):
         log.add(what, old, new, reason)
     found: list[_Table] = [
         ("factors.csv", coefficients.COLUMNS, coefficients.rows(types), ("factor_id",)),
@@ -75,7 +95,9 @@ def build(shared: Path, out: Path) -> dict[str, int]:
     out.mkdir(parents=True, exist_ok=True)
     found, log = tables(shared)
     counts = {name: write(out / name, columns, rows, keys) for name, columns, rows, keys in found}
-    counts["corrections.csv"] = write(out / "corrections.csv", ("what", "old", "new", "reason"), log.rows, ("what", "old", "new"))
+    counts["corrections.csv"] = write(
+        out / "corrections.csv", ("what", "old", "new", "reason"), log.rows, ("what", "old", "new")
+    )
     (out / "NOTICE").write_text(sources.notice(), encoding="utf-8")
     files = {name: sha256(out / name) for name in sorted([*counts, "NOTICE"])}
     whole = digest(json.dumps([NAME, VERSION, files], sort_keys=True).encode()).hexdigest()

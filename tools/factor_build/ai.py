@@ -6,8 +6,17 @@ from pathlib import Path
 from tools.factor_build.tables import Row, read
 
 COLUMNS = (
-    "vendor", "model", "it_kwh_low", "it_kwh", "it_kwh_high", "embodied_kgco2e", "architecture_disclosed", "evidence", "source", "note",
-)  # fmt: skip
+    "vendor",
+    "model",
+    "it_kwh_low",
+    "it_kwh",
+    "it_kwh_high",
+    "embodied_kgco2e",
+    "architecture_disclosed",
+    "evidence",
+    "source",
+    "note",
+)
 DISK_COLUMNS = ("provider", "code", "gib", "medium", "source")
 _DISK = re.compile(r"managed disk ([PES]\d+)")
 
@@ -38,5 +47,13 @@ def disks(shared: Path) -> list[Row]:
         match = _DISK.fullmatch(raw["service_or_sku_pattern"])
         if match is not None:
             size, _, medium = raw["how"].split()
-            found.append({"provider": "azure", "code": match[1], "gib": float(size), "medium": medium.lower(), "source": "spruce"})
+            found.append(
+                {
+                    "provider": "azure",
+                    "code": match[1],
+                    "gib": float(size),
+                    "medium": medium.lower(),
+                    "source": "spruce",
+                }
+            )
     return found

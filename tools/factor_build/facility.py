@@ -6,13 +6,28 @@ from tools.factor_build.places import slug
 from tools.factor_build.tables import Corrections, Row, number, read
 
 COLUMNS = (
-    "provider", "region_id", "year", "pue_low", "pue", "pue_high", "pue_basis", "pue_evidence", "pue_source", "wue_l_per_it_kwh",
-    "wue_basis", "wue_source", "electricity_water_l_per_kwh", "water_basis", "marks",
-)  # fmt: skip
+    "provider",
+    "region_id",
+    "year",
+    "pue_low",
+    "pue",
+    "pue_high",
+    "pue_basis",
+    "pue_evidence",
+    "pue_source",
+    "wue_l_per_it_kwh",
+    "wue_basis",
+    "wue_source",
+    "electricity_water_l_per_kwh",
+    "water_basis",
+    "marks",
+)
 
 _AMERICAS, _EMEA, _APAC = (1.16, 0.34), (1.16, 0.03), (1.28, 0.25)
 _MOVED: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("usgoviowa", "usgovwyoming", "southcentralus2", "southeastus", "eastus2euap", "centraluseuap"), _AMERICAS),
+    **dict.fromkeys(
+        ("usgoviowa", "usgovwyoming", "southcentralus2", "southeastus", "eastus2euap", "centraluseuap"), _AMERICAS
+    ),
     **dict.fromkeys(("uknorth", "uksouth2", "germanycentral", "germanynortheast", "saudiarabiaeast"), _EMEA),
     **dict.fromkeys(("jioindiawest", "jioindiacentral", "singaporecentral", "malaysiasouth", "taiwannorthwest"), _APAC),
 }
@@ -22,7 +37,16 @@ _REGIONAL = 0.02
 _UPTIME_PUE = 1.56
 _GEOGRAPHIES = {_AMERICAS: "americas", _EMEA: "emea", _APAC: "apac"}
 _AZURE_SHEETS = {
-    "americas": ("centralus", "eastus", "eastus2", "northcentralus", "southcentralus", "westcentralus", "westus2", "westus3"),
+    "americas": (
+        "centralus",
+        "eastus",
+        "eastus2",
+        "northcentralus",
+        "southcentralus",
+        "westcentralus",
+        "westus2",
+        "westus3",
+    ),
     "emea": ("northeurope", "swedencentral", "westeurope"),
     "apac": ("southeastasia",),
 }
@@ -70,7 +94,9 @@ def _geography_spans(defaults: dict[tuple[str, str], dict[str, str]]) -> dict[st
     return {name: (min(found), max(found)) for name, found in values.items()}
 
 
-def _span(key: tuple[str, str], raw: dict[str, str], spans: dict[str, tuple[float, float]]) -> tuple[float, float, float]:
+def _span(
+    key: tuple[str, str], raw: dict[str, str], spans: dict[str, tuple[float, float]]
+) -> tuple[float, float, float]:
     provider, region_id = key
     pue, basis = float(raw["default_pue"]), raw["pue_basis"]
     if basis.startswith(("region", "campus")):
@@ -109,7 +135,9 @@ def _row(
     wue = number(raw["default_wue_l_per_kwh_it"])
     electricity = number(water["electricity_water_consumption_l_per_kwh"]) if water else None
     if key in _NO_WATER and electricity is not None:
-        log.add(f"facility: {provider} {region_id} electricity_water", electricity, None, "Hong Kong's water is not China's")
+        log.add(
+            f"facility: {provider} {region_id} electricity_water", electricity, None, "Hong Kong's water is not China's"
+        )
         electricity = None
     marks = [] if raw["pue_basis"].startswith(("region", "campus")) else ["pue_geography"]
     if wue is not None and raw["wue_basis"] != "region":

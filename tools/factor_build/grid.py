@@ -9,9 +9,23 @@ from tools.factor_build.places import grid_area
 from tools.factor_build.tables import Corrections, Row, read
 
 COLUMNS = (
-    "area", "year", "direct_low", "direct", "direct_high", "lifecycle_low", "lifecycle", "lifecycle_high", "generation_g_per_kwh",
-    "loss", "quality", "marks", "direct_evidence", "lifecycle_evidence", "source", "note",
-)  # fmt: skip
+    "area",
+    "year",
+    "direct_low",
+    "direct",
+    "direct_high",
+    "lifecycle_low",
+    "lifecycle",
+    "lifecycle_high",
+    "generation_g_per_kwh",
+    "loss",
+    "quality",
+    "marks",
+    "direct_evidence",
+    "lifecycle_evidence",
+    "source",
+    "note",
+)
 
 FIRST_YEAR = 2018
 _SPAN_FROM = 2023
@@ -20,10 +34,22 @@ _US_RATIO = 392.89 / 349.667
 _UPSTREAM_G = {"CA-QC": 24.0, "CA-ON": 30.0, "BR-CS": 30.0, "JP-TK": 65.0, "JP-KN": 65.0}
 _ZONE_COUNTRY = {"CA-QC": "CAN", "CA-ON": "CAN", "BR-CS": "BRA", "JP-TK": "JPN", "JP-KN": "JPN", "CA-AB": "CAN"}
 _ZONE_REGION = {
-    "CA-QC": "northamerica-northeast1", "CA-ON": "northamerica-northeast2", "BR-CS": "southamerica-east1",
-    "JP-TK": "asia-northeast1", "JP-KN": "asia-northeast2",
-}  # fmt: skip
-_NGA_SCOPE3_KG = {"AU-NSW": 0.04, "AU-ACT": 0.04, "AU-VIC": 0.09, "AU-QLD": 0.10, "AU-SA": 0.05, "AU-WA": 0.06, "AU-TAS": 0.03, "AU-NT": 0.07}
+    "CA-QC": "northamerica-northeast1",
+    "CA-ON": "northamerica-northeast2",
+    "BR-CS": "southamerica-east1",
+    "JP-TK": "asia-northeast1",
+    "JP-KN": "asia-northeast2",
+}
+_NGA_SCOPE3_KG = {
+    "AU-NSW": 0.04,
+    "AU-ACT": 0.04,
+    "AU-VIC": 0.09,
+    "AU-QLD": 0.10,
+    "AU-SA": 0.05,
+    "AU-WA": 0.06,
+    "AU-TAS": 0.03,
+    "AU-NT": 0.07,
+}
 _INDIA_DIRECT_G = 711.7
 _BAHRAIN_G = (488.0, 581.5, 902.0)
 _HIGH_QUALITY_SPREAD = 1.3
@@ -54,12 +80,23 @@ class Entry:
         low, central, high = self.direct or (None, None, None)
         life_low, life, life_high = self.lifecycle or (None, None, None)
         return {
-            "area": self.area, "year": str(self.year), "direct_low": low, "direct": central, "direct_high": high,
-            "lifecycle_low": life_low, "lifecycle": life, "lifecycle_high": life_high,
-            "generation_g_per_kwh": self.generation_g, "loss": self.loss, "quality": self.quality,
-            "marks": " ".join(self.marks), "direct_evidence": self.direct_evidence,
-            "lifecycle_evidence": self.lifecycle_evidence, "source": self.source, "note": self.note,
-        }  # fmt: skip
+            "area": self.area,
+            "year": str(self.year),
+            "direct_low": low,
+            "direct": central,
+            "direct_high": high,
+            "lifecycle_low": life_low,
+            "lifecycle": life,
+            "lifecycle_high": life_high,
+            "generation_g_per_kwh": self.generation_g,
+            "loss": self.loss,
+            "quality": self.quality,
+            "marks": " ".join(self.marks),
+            "direct_evidence": self.direct_evidence,
+            "lifecycle_evidence": self.lifecycle_evidence,
+            "source": self.source,
+            "note": self.note,
+        }
 
     @property
     def quality(self) -> str:
@@ -152,15 +189,29 @@ def _country(country: str, ember: Ember, log: Corrections) -> list[Entry]:
         span, evidence, note, direct = _yearly_span(known, year), "derived", "", None
         if country == "BHR":
             span, note = _BAHRAIN_G, "all-gas grid: Qatar's value; Ember's 902 cannot be"
-            log.add(f"grid: country:BHR {year}", value, _BAHRAIN_G[1], "all-gas grid; range 488 (Electricity Maps) to 902 (Ember)")
+            log.add(
+                f"grid: country:BHR {year}",
+                value,
+                _BAHRAIN_G[1],
+                "all-gas grid; range 488 (Electricity Maps) to 902 (Ember)",
+            )
         if country == "IND" and year >= _SPAN_FROM + 1:
             direct = (_INDIA_DIRECT_G / 1000,) * 3
             note = "direct: CEA version 21; one synchronous grid"
         entries.append(
             Entry(
-                f"country:{country}", year, "ember", direct=direct, lifecycle=_delivered(span), generation_g=span[1], loss=_LOSS[1],
-                marks=("grid_country", _LOSS_MARK), direct_evidence="read" if direct else "", lifecycle_evidence=evidence, note=note,
-            ),  # fmt: skip
+                f"country:{country}",
+                year,
+                "ember",
+                direct=direct,
+                lifecycle=_delivered(span),
+                generation_g=span[1],
+                loss=_LOSS[1],
+                marks=("grid_country", _LOSS_MARK),
+                direct_evidence="read" if direct else "",
+                lifecycle_evidence=evidence,
+                note=note,
+            ),
         )
     return entries
 
@@ -173,10 +224,17 @@ def _us(area: str, shared: Path, ember: Ember, opinions: dict[tuple[str, str], l
     states = [each / (1 - loss) / 1000 for each in opinions[area, "lifecycle"]]
     lifecycle = _around(direct_g * _US_RATIO / (1 - loss) / 1000, states)
     entry = Entry(
-        area, base, "egrid", direct=(direct[0], direct[1], direct[2]), lifecycle=lifecycle, loss=loss, marks=("grid_direct_scaled",),
-        direct_evidence="read", lifecycle_evidence="derived",
+        area,
+        base,
+        "egrid",
+        direct=(direct[0], direct[1], direct[2]),
+        lifecycle=lifecycle,
+        loss=loss,
+        marks=("grid_direct_scaled",),
+        direct_evidence="read",
+        lifecycle_evidence="derived",
         note=f"lifecycle: eGRID x 392.89/349.667 / (1 - {loss})",
-    )  # fmt: skip
+    )
     return [*_backcast(entry, "USA", ember), entry]
 
 
@@ -189,11 +247,17 @@ def _backcast(entry: Entry, country: str, ember: Ember) -> list[Entry]:
             continue
         found.append(
             Entry(
-                entry.area, year, entry.source, direct=_times(entry.direct, ratio), lifecycle=_times(entry.lifecycle, ratio),
-                loss=entry.loss, marks=tuple(dict.fromkeys((*entry.marks, "grid_direct_scaled"))),
-                direct_evidence="derived" if entry.direct else "", lifecycle_evidence=entry.lifecycle_evidence,
+                entry.area,
+                year,
+                entry.source,
+                direct=_times(entry.direct, ratio),
+                lifecycle=_times(entry.lifecycle, ratio),
+                loss=entry.loss,
+                marks=tuple(dict.fromkeys((*entry.marks, "grid_direct_scaled"))),
+                direct_evidence="derived" if entry.direct else "",
+                lifecycle_evidence=entry.lifecycle_evidence,
                 note=f"{entry.year} x {ratio:.4f}, Ember {country} {year} over {entry.year}",
-            ),  # fmt: skip
+            ),
         )
     return found
 
@@ -210,10 +274,16 @@ def _australia(
     scope2_g = float(raw["kgco2e_per_kwh_scope2"]) * 1000
     low, central, high = (each / 1000 for each in _around(scope2_g, opinions[area, "direct"]))
     entry = Entry(
-        area, int(raw["reporting_year"]), "nga", direct=(low, central, high), lifecycle=(low + scope3, central + scope3, high + 2 * scope3),
-        marks=("grid_upstream_interim",), direct_evidence="read", lifecycle_evidence="recalled",
+        area,
+        int(raw["reporting_year"]),
+        "nga",
+        direct=(low, central, high),
+        lifecycle=(low + scope3, central + scope3, high + 2 * scope3),
+        marks=("grid_upstream_interim",),
+        direct_evidence="read",
+        lifecycle_evidence="recalled",
         note=f"lifecycle: scope 2 + scope 3 of {scope3} (2024 edition, recalled); scope 3 holds the losses",
-    )  # fmt: skip
+    )
     return [*_backcast(entry, "AUS", ember), entry]
 
 
@@ -229,20 +299,33 @@ def _google_zone(area: str, zone: str, shared: Path, ember: Ember) -> list[Entry
         else:
             entries.append(
                 Entry(
-                    area, year, "gcpci", lifecycle=_delivered((value, value, value)), generation_g=value, loss=_LOSS[1],
-                    marks=(_LOSS_MARK,), lifecycle_evidence="derived", note="Google's lifecycle value of that year",
-                ),  # fmt: skip
+                    area,
+                    year,
+                    "gcpci",
+                    lifecycle=_delivered((value, value, value)),
+                    generation_g=value,
+                    loss=_LOSS[1],
+                    marks=(_LOSS_MARK,),
+                    lifecycle_evidence="derived",
+                    note="Google's lifecycle value of that year",
+                ),
             )
     upstream = _UPSTREAM_G[zone]
     for year in sorted(known):
         low, central, high = _yearly_span(known, year)
         entries.append(
             Entry(
-                area, year, "gcpci", direct=(low / 1000, central / 1000, high / 1000),
-                lifecycle=_delivered((low + upstream, central + upstream, high + upstream)), loss=_LOSS[1],
-                marks=("grid_upstream_interim", _LOSS_MARK), direct_evidence="read", lifecycle_evidence="recalled",
+                area,
+                year,
+                "gcpci",
+                direct=(low / 1000, central / 1000, high / 1000),
+                lifecycle=_delivered((low + upstream, central + upstream, high + upstream)),
+                loss=_LOSS[1],
+                marks=("grid_upstream_interim", _LOSS_MARK),
+                direct_evidence="read",
+                lifecycle_evidence="recalled",
                 note=f"lifecycle: (direct + {upstream:g} g) / (1 - {_LOSS[1]})",
-            ),  # fmt: skip
+            ),
         )
     oldest = min(entries, key=lambda each: each.year)
     return [*_backcast(oldest, _ZONE_COUNTRY[zone], ember), *entries]
@@ -250,9 +333,16 @@ def _google_zone(area: str, zone: str, shared: Path, ember: Ember) -> list[Entry
 
 def _alberta(area: str, ember: Ember) -> list[Entry]:
     entry = Entry(
-        area, 2025, "emaps_fact", lifecycle=_delivered((385.0, 385.0, 402.0)), generation_g=385.0, loss=_LOSS[1],
-        marks=(_LOSS_MARK,), lifecycle_evidence="derived", note="one published figure; 402 in 2024; a hole in open data",
-    )  # fmt: skip
+        area,
+        2025,
+        "emaps_fact",
+        lifecycle=_delivered((385.0, 385.0, 402.0)),
+        generation_g=385.0,
+        loss=_LOSS[1],
+        marks=(_LOSS_MARK,),
+        lifecycle_evidence="derived",
+        note="one published figure; 402 in 2024; a hole in open data",
+    )
     return [*_backcast(entry, "CAN", ember), entry]
 
 
@@ -271,4 +361,9 @@ def _log_quality(shared: Path, entries: list[Entry], log: Corrections) -> None:
             log.add(f"grid: {' '.join(key)} data_quality", "high", ours.quality, reason)
         if area_of[key] == "country:IND":
             old = float(raw["default_gco2e_per_kwh"])
-            log.add(f"grid: {' '.join(key)}", old, ours.generation_g, "India is one synchronous grid: national value, direct 711.7")
+            log.add(
+                f"grid: {' '.join(key)}",
+                old,
+                ours.generation_g,
+                "India is one synchronous grid: national value, direct 711.7",
+            )

@@ -6,20 +6,38 @@ from pathlib import Path
 from tools.factor_build.machine_tables import (
     ACCELERATOR_NAMES,
     ACCELERATORS,
-    ADDED,
     GCP_BASELINES,
     PROCESSORS,
     WHOLE_HOSTS,
     Added,
+    added,
     baseline,
     disks,
 )
 from tools.factor_build.tables import Corrections, Row, read, zero
 
 COLUMNS = (
-    "provider", "instance_type", "family", "vcpu", "memory_gib", "threads", "processor", "gpu_model", "gpu_count", "ssd_tb",
-    "hdd_drives", "platform_vcpu", "sockets", "whole_host", "baseline", "teads_w_50pct", "teads_w_idle", "evidence", "source", "note",
-)  # fmt: skip
+    "provider",
+    "instance_type",
+    "family",
+    "vcpu",
+    "memory_gib",
+    "threads",
+    "processor",
+    "gpu_model",
+    "gpu_count",
+    "ssd_tb",
+    "hdd_drives",
+    "platform_vcpu",
+    "sockets",
+    "whole_host",
+    "baseline",
+    "teads_w_50pct",
+    "teads_w_idle",
+    "evidence",
+    "source",
+    "note",
+)
 
 _KG_PER_GB = 533 / 384
 _AZURE_NAME = re.compile(r"(?:Standard|Basic)_([A-Z]+)(\d+)(-\d+)?([a-z]*)(.*)")
@@ -50,10 +68,15 @@ def machines(shared: Path, log: Corrections) -> list[Row]:
             row["teads_w_idle"] = float(measured["instance_w_idle"])
         rows.append(row)
     known = {(row["provider"], row["instance_type"]) for row in rows}
-    for added in ADDED:
-        if (added.provider, added.name) not in known:
-            rows.append(_added(added))
-            log.add(f"machines: {added.provider} {added.name}", None, added.vcpu, "family missing in the research file")
+    for machine in added():
+        if (machine.provider, machine.name) not in known:
+            rows.append(_added(machine))
+            log.add(
+                f"machines: {machine.provider} {machine.name}",
+                None,
+                machine.vcpu,
+                "family missing in the research file",
+            )
     return rows
 
 
@@ -105,7 +128,9 @@ def _correct(row: Row, raw: dict[str, str], log: Corrections) -> None:
         row["memory_gib"] = 0.5
     if provider == "gcp" and name in GCP_BASELINES:
         seen = GCP_BASELINES[name][0]
-        log.add(f"{what} vcpu", row["vcpu"], seen, "shared-core: the guest's vCPUs and a baseline, as in the other clouds")
+        log.add(
+            f"{what} vcpu", row["vcpu"], seen, "shared-core: the guest's vCPUs and a baseline, as in the other clouds"
+        )
         row["vcpu"] = row["threads"] = seen
     own = baseline(provider, name)
     if own is not None:
@@ -132,7 +157,12 @@ def _correct_accelerator(row: Row, what: str, log: Corrections) -> None:
     provider, name = str(row["provider"]), str(row["instance_type"])
     known = ACCELERATORS.get((provider, name))
     if known is not None and (row["gpu_model"], row["gpu_count"]) != known:
-        log.add(f"{what} accelerator", f"{row['gpu_count']:g} {row['gpu_model']}".strip(), f"{known[1]:g} {known[0]}", "missing or miscounted")
+        log.add(
+            f"{what} accelerator",
+            f"{row['gpu_count']:g} {row['gpu_model']}".strip(),
+            f"{known[1]:g} {known[0]}",
+            "missing or miscounted",
+        )
         row["gpu_model"], row["gpu_count"] = known
     for ending, model in _GPU_OF_NAME.items():
         if provider == "azure" and name.startswith("Standard_NC") and name.endswith(ending):
@@ -151,29 +181,29 @@ def _correct_host(row: Row, what: str, log: Corrections) -> None:
     row["whole_host"] = whole or row["platform_vcpu"] == row["vcpu"]
 
 
-def _added(added: Added) -> Row:
+def _added(machine: Added) -> Row:
     return {
-        "provider": added.provider,
-        "instance_type": added.name,
-        "family": family_of(added.provider, added.name),
-        "vcpu": added.vcpu,
-        "memory_gib": added.memory_gib,
-        "threads": added.vcpu * _threads_per_vcpu(added),
-        "processor": added.processor,
-        "gpu_model": added.gpu,
-        "gpu_count": added.gpu_count,
-        "ssd_tb": added.ssd_tb,
+        "provider": machine.provider,
+        "instance_type": machine.name,
+        "family": family_of(machine.provider, machine.name),
+        "vcpu": machine.vcpu,
+        "memory_gib": machine.memory_gib,
+        "threads": machine.vcpu * _threads_per_vcpu(machine),
+        "processor": machine.processor,
+        "gpu_model": machine.gpu,
+        "gpu_count": machine.gpu_count,
+        "ssd_tb": machine.ssd_tb,
         "hdd_drives": 0.0,
-        "platform_vcpu": added.platform_vcpu,
-        "sockets": added.sockets,
-        "whole_host": added.platform_vcpu == added.vcpu,
+        "platform_vcpu": machine.platform_vcpu,
+        "sockets": machine.sockets,
+        "whole_host": machine.platform_vcpu == machine.vcpu,
         "baseline": None,
         "evidence": "recalled",
-        "source": f"{added.provider}_docs",
+        "source": f"{machine.provider}_docs",
         "note": "added: missing in the research file",
     }
 
 
-def _threads_per_vcpu(added: Added) -> int:
+def _threads_per_vcpu(machine: Added) -> int:
     """A vCPU that is a physical core of an x86 counts two threads; an Arm core has one."""
-    return 2 if added.physical_core and added.processor != "Nvidia Grace" else 1
+    return 2 if machine.physical_core and machine.processor != "Nvidia Grace" else 1

@@ -3,11 +3,25 @@
 import csv
 from pathlib import Path
 
-from tools.factor_build.place_tables import ALIASES, GLOBAL_ALIASES, GROUPS, LOCAL_ZONES, PROVIDERS
-from tools.factor_build.tables import Corrections, Row, read
+from tools.factor_build.tables import Corrections, Row, own, read
 
-REGION_COLUMNS = ("provider", "region_id", "display_name", "kind", "country_iso3", "members", "grid_area", "parent", "source")
+REGION_COLUMNS = (
+    "provider",
+    "region_id",
+    "display_name",
+    "kind",
+    "country_iso3",
+    "members",
+    "grid_area",
+    "parent",
+    "source",
+)
 ALIAS_COLUMNS = ("provider", "kind", "alias", "region_id", "source")
+
+PROVIDERS = {"oci": "oracle"}
+"""Slug of the research files to slug of a bill's provider name."""
+
+GLOBAL_ALIASES = ("global", "any", "unassigned", "intercontinental", "worldwide", "all regions", "aws-global")
 
 _ZONE_GRIDS = {"CA-QC", "CA-ON", "BR-CS", "JP-TK", "JP-KN", "CA-AB"}
 _KINDS = {
@@ -56,34 +70,39 @@ def regions(shared: Path, log: Corrections) -> list[Row]:
         }
         for raw in raws
     ]
-    for zone in LOCAL_ZONES:
+    for zone in own("local_zones"):
         rows.append(
             {
                 "provider": "aws",
-                "region_id": zone.zone,
-                "display_name": zone.name,
+                "region_id": zone["zone"],
+                "display_name": zone["name"],
                 "kind": "local_zone",
-                "country_iso3": zone.country,
-                "grid_area": zone.grid_area,
-                "parent": zone.parent,
+                "country_iso3": zone["country"],
+                "grid_area": zone["grid_area"],
+                "parent": zone["parent"],
                 "source": "aws_docs",
             },
         )
-        log.add(f"regions: aws {zone.zone}", None, zone.grid_area, "Local Zones take the grid of their metro, not of the parent")
+        log.add(
+            f"regions: aws {zone['zone']}",
+            None,
+            zone["grid_area"],
+            "Local Zones take the grid of their metro, not of the parent",
+        )
     return [*rows, *_groups(rows, raws)]
 
 
 def _groups(rows: list[Row], raws: list[dict[str, str]]) -> list[Row]:
     found: list[Row] = [
         {
-            "provider": group.provider,
-            "region_id": group.region_id,
-            "display_name": group.name,
-            "kind": group.kind,
-            "members": " ".join(group.members),
-            "source": f"{group.provider}_docs",
+            "provider": group["provider"],
+            "region_id": group["region_id"],
+            "display_name": group["name"],
+            "kind": group["kind"],
+            "members": group["members"],
+            "source": f"{group['provider']}_docs",
         }
-        for group in GROUPS
+        for group in own("groups")
     ]
     open_regions = {(slug(raw["provider"]), raw["region_id"]) for raw in raws if raw["status"] == "available"}
     for provider in sorted({str(row["provider"]) for row in rows}):
@@ -92,7 +111,11 @@ def _groups(rows: list[Row], raws: list[dict[str, str]]) -> list[Row]:
             for row in rows
             if row["provider"] == provider and row["kind"] == "region" and (provider, row["region_id"]) in open_regions
         )
-        members = [each for each in members if not each.startswith(("cn-", "china", "us-gov", "usgov", "usdod")) or provider == "alibaba"]
+        members = [
+            each
+            for each in members
+            if not each.startswith(("cn-", "china", "us-gov", "usgov", "usdod")) or provider == "alibaba"
+        ]
         found.append(
             {
                 "provider": provider,
@@ -127,19 +150,25 @@ def aliases(shared: Path, rows: list[Row], log: Corrections) -> list[Row]:
 
 
 def _own(found: dict[tuple[str, str, str], tuple[str, str]], log: Corrections) -> None:
-    for provider, kind, alias, region_id in ALIASES:
+    for raw in own("aliases"):
+        provider, kind, alias, region_id = raw["provider"], raw["kind"], raw["alias"], raw["region_id"]
         key = (provider, kind, _fold(alias))
         if found.get(key, ("",))[0] != region_id:
-            log.add(f"aliases: {provider} {kind} {alias!r}", found.get(key, (None,))[0], region_id, "alias missing in the research file")
+            log.add(
+                f"aliases: {provider} {kind} {alias!r}",
+                found.get(key, (None,))[0],
+                region_id,
+                "alias missing in the research file",
+            )
             found[key] = (region_id, f"{provider}_docs")
-    for zone in LOCAL_ZONES:
-        found["aws", "local_zone", _fold(zone.name)] = (zone.zone, "aws_docs")
-        found["aws", "local_zone", _fold(zone.prefix)] = (zone.zone, "aws_docs")
-        found["aws", "usage_type_prefix", _fold(zone.prefix)] = (zone.zone, "aws_docs")
-    for group in GROUPS:
-        kind = "edge" if group.kind == "edge" else "multi_region"
-        for alias in group.aliases:
-            found[group.provider, kind, _fold(alias)] = (group.region_id, f"{group.provider}_docs")
+    for zone in own("local_zones"):
+        found["aws", "local_zone", _fold(zone["name"])] = (zone["zone"], "aws_docs")
+        found["aws", "local_zone", _fold(zone["prefix"])] = (zone["zone"], "aws_docs")
+        found["aws", "usage_type_prefix", _fold(zone["prefix"])] = (zone["zone"], "aws_docs")
+    for group in own("groups"):
+        kind = "edge" if group["kind"] == "edge" else "multi_region"
+        for alias in filter(None, group["aliases"].split("|")):
+            found[group["provider"], kind, _fold(alias)] = (group["region_id"], f"{group['provider']}_docs")
     for provider in _SOURCES:
         for alias in GLOBAL_ALIASES:
             found[provider, "global", _fold(alias)] = ("global", "methodology")
@@ -150,7 +179,9 @@ def _from_finops(path: Path, known: set[str], found: dict[tuple[str, str, str], 
     with path.open(encoding="utf-8-sig", newline="") as file:
         for raw in csv.DictReader(file):
             if raw["RegionId"] in known:
-                found.setdefault(("azure", "resource_location", _fold(raw["OriginalValue"])), (raw["RegionId"], "finops"))
+                found.setdefault(
+                    ("azure", "resource_location", _fold(raw["OriginalValue"])), (raw["RegionId"], "finops")
+                )
 
 
 def _fold(alias: str) -> str:

@@ -16,6 +16,11 @@ def read(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def own(name: str) -> list[dict[str, str]]:
+    """Return the rows of one of our own tables, beside this module."""
+    return read(Path(__file__).parent / "own", name)
+
+
 def number(text: str) -> float | None:
     """Return the number in a cell, None where the cell is empty."""
     return float(text) if text.strip() else None

@@ -1,7 +1,7 @@
 """The catalogue: one factor set in memory, asked by name. Tables are parsed when first asked for, answers are kept."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from typing import Literal
@@ -22,7 +22,7 @@ from offgridflow.factors.model import (
 from offgridflow.factors.overlay import UserGridRow, digest_with, values_of
 from offgridflow.factors.places import FacilityBook, PlaceBook
 from offgridflow.factors.provenance import FactorIndex
-from offgridflow.factors.records import ai_model_of, accelerator_of, machine_of, processor_of
+from offgridflow.factors.records import accelerator_of, ai_model_of, machine_of, processor_of
 from offgridflow.factors.tables import DEFAULT_SET, FactorSetError, Tables, read_set
 
 Precedence = Literal["user", "factor_set"]
@@ -30,30 +30,38 @@ COUNTRY = "country"
 """Provider slug under which places are countries by ISO-3166 alpha-3 code."""
 
 
+@dataclass(frozen=True)
+class Laid:
+    """What is laid over a set: the user's grid by place, whether it wins, its factors, and pinned vintages."""
+
+    name: str
+    digest: str
+    grid: Mapping[tuple[str, str], UserGrid] = field(default_factory=dict)
+    user_wins: bool = True
+    factors: Mapping[str, Factor] = field(default_factory=dict)
+    pins: Mapping[int, int] = field(default_factory=dict)
+
+
 class Catalogue:
     """A factor set; implements ``FactorSet``.
 
     Args:
         tables: the checked tables of the set.
+        laid: what is laid over it.
 
     """
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, laid: Laid | None = None) -> None:
         self._tables = tables
-        self._name = tables.name
-        self._digest = tables.digest
+        self._laid = laid or Laid(tables.name, tables.digest)
         self._machines: dict[tuple[str, str], MachineType | None] = {}
         self._grids: dict[tuple[str, str, Month], GridFactor | None] = {}
         self._facilities: dict[tuple[str, str, Month], Facility | None] = {}
-        self._user: dict[tuple[str, str], UserGrid] = {}
-        self._user_wins = True
-        self._user_factors: dict[str, Factor] = {}
-        self._pins: Mapping[int, int] = {}
 
     @property
     def name(self) -> str:
         """Name of the set, for example ``offgridflow-2026.11``; with an overlay ``+NAME``."""
-        return self._name
+        return self._laid.name
 
     @property
     def version(self) -> str:
@@ -63,7 +71,7 @@ class Catalogue:
     @property
     def digest(self) -> str:
         """SHA-256 over the content of the set and what is laid over it."""
-        return self._digest
+        return self._laid.digest
 
     # --- factors -------------------------------------------------------------------------------------------------
 
@@ -73,12 +81,12 @@ class Catalogue:
 
     def factor(self, factor_id: str) -> Factor:
         """Return a factor by id; KeyError where the set has none."""
-        own = self._user_factors.get(factor_id)
+        own = self._laid.factors.get(factor_id)
         return self._index.get(factor_id) if own is None else own
 
     def factors(self) -> Iterator[Factor]:
         """Yield every factor of the set, the user's first."""
-        yield from self._user_factors.values()
+        yield from self._laid.factors.values()
         yield from self._index.all()
 
     def assured(self) -> Iterator[Factor]:
@@ -242,11 +250,11 @@ class Catalogue:
             known = [each for each in found if each is not None]
             return mean_of(known) if known and len(known) == len(found) else None
         area = self._places.area(region.provider, region.region_id)
-        base = self._grid_book.at(area, self._pins.get(period.year, period.year)) if area else None
+        base = self._grid_book.at(area, self._laid.pins.get(period.year, period.year)) if area else None
         for place in self._user_places(region, area):
-            user = self._user.get(place)
+            user = self._laid.grid.get(place)
             if user is not None:
-                return user.over(base, period.year, period.month, wins=self._user_wins)
+                return user.over(base, period.year, period.month, wins=self._laid.user_wins)
         return base
 
     @staticmethod
@@ -290,19 +298,24 @@ class Catalogue:
         kept = tuple(rows)
         for row in kept:
             self._check_place(row)
-        found = self._copy(f"{self._name}+{source_name}", ["user", source_name, precedence, [asdict(each) for each in kept]])
         loss = self.coefficient("grid_loss_default").central
-        found._user = {**self._user, **{place: UserGrid(each) for place, each in values_of(kept, source_name, loss).items()}}
-        found._user_wins = precedence == "user"
-        found._user_factors = {**self._user_factors, **self._index.of_user(kept, source_name, loss)}
-        return found
+        grid = {place: UserGrid(each) for place, each in values_of(kept, source_name, loss).items()}
+        content = ["user", source_name, precedence, [asdict(each) for each in kept]]
+        laid = replace(
+            self._laid,
+            name=f"{self.name}+{source_name}",
+            digest=digest_with(self.digest, content),
+            grid={**self._laid.grid, **grid},
+            user_wins=precedence == "user",
+            factors={**self._laid.factors, **self._index.of_user(kept, source_name, loss)},
+        )
+        return Catalogue(self._tables, laid)
 
     def with_pins(self, pins: Mapping[int, int]) -> "Catalogue":
         """Return a catalogue whose closed years keep a grid vintage: ``{2024: 2023}`` rates 2024 by 2023's factors."""
-        found = self._copy(self._name, ["pins", sorted(pins.items())])
-        found._user, found._user_wins, found._user_factors = self._user, self._user_wins, self._user_factors
-        found._pins = dict(pins)
-        return found
+        content = ["pins", [list(each) for each in sorted(pins.items())]]
+        laid = replace(self._laid, digest=digest_with(self.digest, content), pins=dict(pins))
+        return Catalogue(self._tables, laid)
 
     def _check_place(self, row: UserGridRow) -> None:
         known = self.region(row.provider, row.place) if row.provider else self._places.is_area(row.place)
@@ -310,13 +323,6 @@ class Catalogue:
             sentence = f"Grid factor of {row.source}: {row.provider or 'no provider'} place {row.place!r} is not known."
             action = "Give a provider with a region id, or an ISO-3166 alpha-3 country, or a grid area of the set."
             raise FactorSetError(sentence, action=action)
-
-    def _copy(self, name: str, content: object) -> "Catalogue":
-        found = Catalogue(replace(self._tables))
-        found._name = name
-        found._digest = digest_with(self._digest, content)
-        found._pins = self._pins
-        return found
 
 
 def load(name: str | None = None, folder: Traversable | None = None) -> Catalogue:
@@ -329,5 +335,7 @@ def load(name: str | None = None, folder: Traversable | None = None) -> Catalogu
     tables = read_set(folder)
     if name is not None and name != tables.name:
         sentence = f"The factor set {name!r} is not installed; this version has {tables.name!r}."
-        raise FactorSetError(sentence, action=f"Ask for {tables.name if folder else DEFAULT_SET!r}, or install another version.")
+        raise FactorSetError(
+            sentence, action=f"Ask for {tables.name if folder else DEFAULT_SET!r}, or install another version."
+        )
     return Catalogue(tables)

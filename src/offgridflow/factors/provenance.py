@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
-from offgridflow.domain.model import Span
 from offgridflow.factors.gridbook import GridBook
 from offgridflow.factors.model import Factor
 from offgridflow.factors.overlay import UserGridRow, values_of
@@ -117,11 +116,22 @@ class FactorIndex:
         found = {}
         for place, values in values_of(kept, source_name, loss_fraction).items():
             for value in values:
-                vintage = f"{value.year}-{value.month:02d}" if value.month else str(value.year)
-                boundary = "direct_generation" if value.direct else "lifecycle_delivered"
-                span = Span.exactly(value.kg_per_kwh)
                 found[value.factor_id] = Factor(
-                    value.factor_id, "user_grid", ":".join(place), span.low, span.central, span.high, "kgCO2e/kWh",
-                    boundary, "read", names[place], source_name, "the user's own", vintage, None, None, "brought by the user",
-                )  # fmt: skip
+                    factor_id=value.factor_id,
+                    kind="user_grid",
+                    key=":".join(place),
+                    low=value.kg_per_kwh,
+                    central=value.kg_per_kwh,
+                    high=value.kg_per_kwh,
+                    unit="kgCO2e/kWh",
+                    boundary="direct_generation" if value.direct else "lifecycle_delivered",
+                    evidence="read",
+                    source=names[place],
+                    source_ref=source_name,
+                    licence="the user's own",
+                    vintage=f"{value.year}-{value.month:02d}" if value.month else str(value.year),
+                    valid_from=None,
+                    valid_to=None,
+                    note="brought by the user",
+                )
         return found

@@ -81,8 +81,9 @@ class FactorMaker:
         yield self.make("accelerator", row["model"], Span(idle, max(idle, 0.75 * most), most), "W/card", "it", row)
         embodied = span_of(row, "embodied_low_kgco2e", "embodied_kgco2e", "embodied_high_kgco2e")
         if embodied is not None:
-            recalled = {**row, "source": "ccfcoef" if row["evidence"] == "read" else row["source"], "note": ""}
-            yield self.make("accelerator_embodied", row["model"], embodied, "kgCO2e/card", "cradle_to_gate", recalled)
+            grade = "derived" if row["evidence"] == "read" else row["evidence"]
+            more = {"evidence": grade, "source": "methodology", "note": "160, 200 or 273 kg by size; opinions as range"}
+            yield self.make("accelerator_embodied", row["model"], embodied, "kgCO2e/card", "cradle_to_gate", more)
 
     def of_machine(self, row: Row) -> Iterator[Factor]:
         """Yield the specification of a machine (its vCPUs), and what Teads measured or estimated."""
@@ -91,7 +92,9 @@ class FactorMaker:
         yield self.make("machine", key, Span.exactly(float(row["vcpu"])), "vCPU", "none", {**row, "note": note})
         if row["teads_w_50pct"]:
             measured = {"evidence": "read", "source": "teads", "note": f"idle {row['teads_w_idle']} W"}
-            yield self.make("teads", key, Span.exactly(float(row["teads_w_50pct"])), "W at 50 %", "wall_power", measured)
+            yield self.make(
+                "teads", key, Span.exactly(float(row["teads_w_50pct"])), "W at 50 %", "wall_power", measured
+            )
         if row["baseline"]:
             recalled = {"evidence": "recalled", "source": f"{row['provider']}_docs", "note": "baseline of one vCPU"}
             yield self.make("baseline", key, Span.exactly(float(row["baseline"])), "fraction", "none", recalled)

@@ -1,0 +1,255 @@
+"""The door to delta-rs: heads of tables, and commits that land at exactly the next version or not at all.
+
+Two facts of deltalake 1.6 shape this module. With ``max_commit_retries=0`` a commit succeeds only as version n+1 of the
+version n that was read: a compare-and-set on the whole table. And paths are percent-encoded once more in the log: what
+``get_add_actions`` returns is decoded once to become the path of the file.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from urllib.parse import unquote
+
+from arro3.core import Table
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction
+
+from offgridflow.domain.errors import CommitUnknownError, LedgerError
+from offgridflow.ledger.storage import Storage
+from offgridflow.ledger.tables import TableSpec, delta_schema
+
+META: Final = "offgridflow"
+"""Key of our own entry in every Delta commit: what was done, for which partition, when, by which run."""
+
+_DELTA_ERRORS: Final = (DeltaError, OSError)
+_APPEND_RETRIES: Final = 200
+
+Mode = Literal["append", "overwrite"]
+Meta = Mapping[str, object]
+
+
+class ConflictError(LedgerError):
+    """Another commit landed first; read again and decide anew. Never leaves this package."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """A data file that a version of a table names. ``path`` is relative to the table, decoded."""
+
+    path: str
+    size_bytes: int
+    partition: Mapping[str, str]
+    low: str | None = None
+    high: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(source, billing period) of the file."""
+        return self.partition["source"], self.partition["billing_period"]
+
+    @property
+    def commit_id(self) -> str:
+        """The commit that wrote the file's rows."""
+        return self.partition["commit_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A table at a version."""
+
+    version: int
+    files: tuple[LiveFile, ...]
+
+    def commits(self) -> dict[tuple[str, str], str]:
+        """Return the live commit id of every (source, billing period).
+
+        Raises LedgerError if a period is held twice, which no sequence of commits can bring about.
+        """
+        found: dict[tuple[str, str], str] = {}
+        for file in self.files:
+            if found.setdefault(file.key, file.commit_id) != file.commit_id:
+                source, period = file.key
+                sentence = (
+                    f"The ledger holds {source} {period} twice, as commits {found[file.key]} and {file.commit_id}."
+                )
+                raise LedgerError(sentence, action="Ingest that period again with --replace, and report this.")
+        return found
+
+
+class DeltaLog:
+    """The log of one table.
+
+    Args:
+        storage: the place of the ledger.
+        spec: the table.
+
+    """
+
+    def __init__(self, storage: Storage, spec: TableSpec) -> None:
+        self.storage = storage
+        self.spec = spec
+        self._options = dict(storage.options) if storage.options else None
+
+    def create(self, configuration: Mapping[str, str]) -> None:
+        """Create the table unless it exists; safe to repeat and to race."""
+        uri = self.storage.table_uri(self.spec.name)
+        try:
+            DeltaTable.create(
+                uri,
+                schema=delta_schema(self.spec),
+                mode="ignore",
+                partition_by=list(self.spec.partition_by),
+                configuration=dict(configuration),
+                storage_options=self._options,
+            )
+        except _DELTA_ERRORS as error:
+            if not self.exists():
+                sentence = f"Cannot create the table {self.spec.name} in {self.storage.uri}: {first_line(error)}."
+                raise LedgerError(sentence, action="Check permissions and free space.") from error
+
+    def exists(self) -> bool:
+        """Whether the table has a log."""
+        return DeltaTable.is_deltatable(self.storage.table_uri(self.spec.name), storage_options=self._options)
+
+    def _open(self, version: int | None = None) -> DeltaTable:
+        try:
+            return DeltaTable(self.storage.table_uri(self.spec.name), version=version, storage_options=self._options)
+        except TableNotFoundError as error:
+            sentence = f"The ledger {self.storage.uri} has no table {self.spec.name}."
+            raise LedgerError(sentence, action="Check the path, or restore from a backup.") from error
+        except _DELTA_ERRORS as error:
+            at = "" if version is None else f" at version {version}"
+            sentence = f"Cannot read {self.spec.name} of the ledger {self.storage.uri}{at}: {first_line(error)}."
+            raise LedgerError(sentence, action="See the versions with history, or restore from a backup.") from error
+
+    def version(self) -> int:
+        """Return the newest version."""
+        return self._open().version()
+
+    def head(self, version: int | None = None) -> Head:
+        """Return the files of the newest version, or of an older one. Raises LedgerError if there is none such."""
+        table = self._open(version)
+        return Head(table.version(), _files_of(table, self.spec))
+
+    def entries(self, since: int = 0) -> list[dict[str, Any]]:
+        """Return our entries of all commits after version ``since``, newest first, each with ``version``."""
+        table = self._open()
+        wanted = table.version() - since
+        if wanted <= 0:
+            return []
+        rows = table.history(wanted)
+        return [{**_meta_of(row.get(META)), "version": row["version"]} for row in rows]
+
+    def append(self, actions: Sequence[AddAction], meta: Meta) -> None:
+        """Add files; appends do not disturb each other. Raises LedgerError if they cannot be added."""
+        table = self._open()
+        try:
+            self._write(table, actions, "append", None, meta, retries=_APPEND_RETRIES)
+        except _DELTA_ERRORS as error:
+            raise self._failed(error) from error
+
+    def swap(self, read: Head, actions: Sequence[AddAction], where: Mapping[str, str], meta: Meta) -> int:
+        """Replace all files of the partitions that ``where`` selects, as version ``read.version + 1``.
+
+        Raises ConflictError if another commit came first, LedgerError if nothing was written, and CommitUnknownError if
+        it cannot be told. ``meta`` must hold a ``commit_id`` of its own, by which the outcome is read back.
+        """
+        filters = [(name, "=", value) for name, value in where.items()]
+        try:
+            table = self._open(read.version)
+            self._write(table, actions, "overwrite", filters, meta, retries=0)
+        except (*_DELTA_ERRORS, LedgerError) as error:
+            return self._read_back(read.version, str(meta["commit_id"]), error)
+        return read.version + 1
+
+    def _write(
+        self,
+        table: DeltaTable,
+        actions: Sequence[AddAction],
+        mode: Mode,
+        filters: list[tuple[str, str, str]] | None,
+        meta: Meta,
+        *,
+        retries: int,
+    ) -> None:
+        table.create_write_transaction(
+            list(actions),
+            mode,
+            delta_schema(self.spec),
+            partition_by=list(self.spec.partition_by),
+            partition_filters=filters,
+            commit_properties=CommitProperties(
+                max_commit_retries=retries,
+                custom_metadata={META: json.dumps(meta, sort_keys=True)},
+            ),
+        )
+
+    def _read_back(self, since: int, commit_id: str, cause: Exception) -> int:
+        """Find out what became of a commit that failed or whose answer was lost; return its version if it landed."""
+        try:
+            entries = self.entries(since)
+        except LedgerError as error:
+            sentence = f"It is not known whether commit {commit_id} landed in {self.storage.uri}, which cannot be read."
+            raise CommitUnknownError(sentence, action="Run the same command again when it can.") from error
+        landed = [entry["version"] for entry in entries if entry.get("commit_id") == commit_id]
+        if landed:
+            return int(landed[0])
+        if entries:
+            sentence = f"Another commit reached the ledger {self.storage.uri} first."
+            raise ConflictError(sentence, action="Run it again.") from cause
+        raise self._failed(cause) from cause
+
+    def _failed(self, error: Exception) -> LedgerError:
+        if isinstance(error, LedgerError):
+            return error
+        busy = isinstance(error, CommitFailedError)
+        action = "Run it again." if busy else "Nothing was committed. Check permissions and free space."
+        return LedgerError(f"Cannot write {self.spec.name} of {self.storage.uri}: {first_line(error)}.", action=action)
+
+
+def _meta_of(raw: object) -> dict[str, Any]:
+    if not isinstance(raw, str):
+        return {}
+    found = json.loads(raw)
+    return found if isinstance(found, dict) else {}
+
+
+def _files_of(table: DeltaTable, spec: TableSpec) -> tuple[LiveFile, ...]:
+    actions = Table.from_arrow(table.get_add_actions(flatten=True))
+    if actions.num_rows == 0:
+        return ()
+    paths, sizes = actions.column("path").to_pylist(), actions.column("size_bytes").to_pylist()
+    partitions = [actions.column(f"partition.{name}").to_pylist() for name in spec.partition_by]
+    lows, highs = (_bounds(actions, f"{end}.commit_id") for end in ("min", "max"))
+    return tuple(
+        LiveFile(
+            path=unquote(path),
+            size_bytes=sizes[at],
+            partition={name: values[at] for name, values in zip(spec.partition_by, partitions, strict=True)},
+            low=lows[at],
+            high=highs[at],
+        )
+        for at, path in enumerate(paths)
+    )
+
+
+def _bounds(actions: Table, name: str) -> list[str | None]:
+    return actions.column(name).to_pylist() if name in actions.column_names else [None] * actions.num_rows
+
+
+_ANSI: Final = re.compile(r"\x1b\[[0-9;]*m|\u21b3")
+
+
+def first_line(error: Exception) -> str:
+    """Return an error of delta-rs as one plain line: what failed and why, no colours, no traceback."""
+    lines = [_ANSI.sub("", line).strip() for line in str(error).partition("Traceback")[0].splitlines()]
+    plain = [line for line in lines if line and not _FRAME.match(line)]
+    shown = plain if len(plain) <= _SHOWN else [plain[0], plain[-1]]
+    return (": ".join(shown) or type(error).__name__).rstrip(".")
+
+
+_FRAME: Final = re.compile(r"at |\d+: ")
+_SHOWN: Final = 2

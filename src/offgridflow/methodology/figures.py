@@ -20,6 +20,8 @@ MOST_KG_PER_KWH: Final = 3.0
 
 MOST_PUE: Final = 3.0
 
+_GROUPS: Final = tuple(Group)
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -125,11 +127,9 @@ def _water(parts: tuple[Part, ...], overhead: float) -> float | None:
 
 
 def _swings(total: Spread) -> tuple[Swing, ...]:
-    groups = (group for group in Group if group in total.lows or group in total.highs)
+    groups = (group for group in _GROUPS if group in total.lows)
     central = total.central
-    return tuple(
-        Swing(group, central + total.lows.get(group, 0.0), central + total.highs.get(group, 0.0)) for group in groups
-    )
+    return tuple(Swing(group, central + total.lows[group], central + total.highs[group]) for group in groups)
 
 
 def _in_bounds(part: Part) -> bool:
@@ -139,6 +139,9 @@ def _in_bounds(part: Part) -> bool:
 def _checked(figures: Figures) -> Figures | None:
     """Return the figures, or None where one is negative, infinite or not a number."""
     total = figures.total
-    known = [value for value in figures.content if value is not None]
-    finite = all(math.isfinite(value) and value >= 0 for value in known)
-    return figures if finite and total.low <= total.central <= total.high else None
+    if not 0 <= total.low <= total.central <= total.high:
+        return None
+    for value in figures.content:
+        if value is not None and not 0 <= value < math.inf:
+            return None
+    return figures

@@ -6,7 +6,6 @@ on another grid. Nothing here knows a place.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import singledispatchmethod
 from typing import Final
 
 from offgridflow.domain.model import Span
@@ -85,15 +84,28 @@ class Workshop:
         self._hardware: dict[object, Hardware | NotRated] = {}
         self._per_hour: dict[object, tuple[Spread, Spread]] = {}
 
-    @singledispatchmethod
     def pieces(self, component: Component, provider: str) -> Pieces:
         """Return the pieces of one component, or why it has none."""
-        detail = f"{type(component).__name__} of {provider}"
-        return NotRated(NotEstimatedReason.UNKNOWN_METER, detail)
+        made: Pieces
+        match component:
+            case Machine():
+                made = self._machine(component, provider)
+            case Vcpu():
+                made = self._vcpu(component)
+            case Memory():
+                made = self._memory(component)
+            case Accelerator():
+                made = self._accelerator(component)
+            case Storage():
+                made = self._storage(component)
+            case Transfer():
+                made = self._transfer(component)
+            case Tokens():
+                made = self._tokens(component, provider)
+        return made
 
     # machines ---------------------------------------------------------------------------------------------------
 
-    @pieces.register
     def _machine(self, wanted: Machine, provider: str) -> Pieces:
         slug = factor_provider(provider)
         machine = self.factors.machine(slug, wanted.instance_type)
@@ -157,8 +169,7 @@ class Workshop:
 
     # parts of machines ------------------------------------------------------------------------------------------
 
-    @pieces.register
-    def _vcpu(self, wanted: Vcpu, _provider: str) -> Pieces:
+    def _vcpu(self, wanted: Vcpu) -> Pieces:
         key = ("vcpu", wanted.processor, wanted.memory_apart)
         hardware = self._remember(key, lambda: self.hardware_of_vcpu(wanted))
         if isinstance(hardware, NotRated):
@@ -188,8 +199,7 @@ class Workshop:
         text = f"{text} + {gib!r} * {settings.dram_kg_per_gib!r}"
         return Hardware(watts, shared + embodied.memory_kg(gib, settings), text, marks, ids)
 
-    @pieces.register
-    def _memory(self, wanted: Memory, _provider: str) -> Pieces:
+    def _memory(self, wanted: Memory) -> Pieces:
         hardware = self._remember("memory", self.hardware_of_memory)
         if isinstance(hardware, NotRated):
             return hardware
@@ -202,8 +212,7 @@ class Workshop:
         kg = self.settings.dram_kg_per_gib
         return Hardware(compute.watts_of_memory(self.settings), kg, repr(kg), marks, ids)
 
-    @pieces.register
-    def _accelerator(self, wanted: Accelerator, _provider: str) -> Pieces:
+    def _accelerator(self, wanted: Accelerator) -> Pieces:
         key = ("card", wanted.model)
         hardware = self._remember(key, lambda: self.hardware_of_card(wanted.model))
         if isinstance(hardware, NotRated):
@@ -222,8 +231,7 @@ class Workshop:
 
     # storage, network, models -----------------------------------------------------------------------------------
 
-    @pieces.register
-    def _storage(self, wanted: Storage, _provider: str) -> Pieces:
+    def _storage(self, wanted: Storage) -> Pieces:
         if wanted.medium not in self.settings.wh_per_tbh:
             return NotRated(NotEstimatedReason.UNKNOWN_METER, f"storage medium {wanted.medium}")
         made = (self._stored(wanted, wanted.copies, paired=False),)
@@ -256,8 +264,7 @@ class Workshop:
             {Group.STORAGE: by_copies.high - central, Group.EMBODIED: by_life.high - central},
         )
 
-    @pieces.register
-    def _transfer(self, wanted: Transfer, _provider: str) -> Pieces:
+    def _transfer(self, wanted: Transfer) -> Pieces:
         each = self.settings.kwh_per_gb.get(wanted.kind)
         if each is None:
             return NotRated(NotEstimatedReason.UNKNOWN_METER, f"transfer kind {wanted.kind}")
@@ -265,7 +272,6 @@ class Workshop:
         origin = Origin("transfer", component=wanted)
         return (Piece(Spread.of(Group.NETWORK, each.scaled(wanted.gb)), NOTHING, (), ids, origin=origin),)
 
-    @pieces.register
     def _tokens(self, wanted: Tokens, provider: str) -> Pieces:
         model = self.factors.ai_model(factor_provider(provider), wanted.model) if wanted.model else None
         if model is None:

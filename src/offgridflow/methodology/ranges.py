@@ -31,9 +31,9 @@ def envelope(total: float, falls: Iterable[float], rises: Iterable[float]) -> tu
 class Spread:
     """A quantity with what each group moves it by.
 
-    ``lows[g]`` and ``highs[g]`` are the differences to ``central`` with group ``g`` at its low and at its high setting
-    (a low setting may raise the value: the memory that a vCPU brings is taken off). ``floor`` and ``ceiling`` are the
-    least and the greatest value over all groups at once.
+    ``lows`` and ``highs`` have the same groups: the differences to ``central`` with a group at its low and at its high
+    setting (a low setting may raise the value: the memory that a vCPU brings is taken off). ``floor`` and ``ceiling``
+    are the least and the greatest value over all groups at once.
     """
 
     central: float
@@ -94,10 +94,13 @@ def spans(spread: Spread) -> Span:
     """Return low, central and high of a spread by the root of the sum of squares, inside its envelope."""
     low2 = high2 = 0.0
     for group, low in spread.lows.items():
-        high = spread.highs.get(group, 0.0)
-        fall, rise = min(low, high, 0.0), max(low, high, 0.0)
-        low2 += fall * fall
-        high2 += rise * rise
+        high = spread.highs[group]
+        if low > high:
+            low, high = high, low  # noqa: PLW2901  a low setting that raises the value counts as a rise
+        if low < 0:
+            low2 += low * low
+        if high > 0:
+            high2 += high * high
     central = spread.central
     low = max(central - math.sqrt(low2), min(spread.floor, central))
     return Span(low, central, central + math.sqrt(high2))

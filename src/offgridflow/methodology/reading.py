@@ -89,6 +89,7 @@ class Reader:
         self.recipe = recipe
         self.settings: Settings = settings_of(factors, recipe)
         self.workshop = Workshop(factors, self.settings)
+        self._stamped: dict[object, tuple[tuple[Assumption, ...], tuple[str, ...]]] = {}
         self._places: dict[tuple[str, str | None, bool], Place | None] = {}
         self._sites: dict[tuple[str, str, Month], Site | None] = {}
 
@@ -152,12 +153,7 @@ class Reader:
         parts: tuple[Part, ...],
         marks: tuple[Assumption, ...],
     ) -> Reading | NotRated:
-        all_marks = {*marks, *(mark for piece in pieces for mark in piece.marks)}
-        ids = {each for piece in pieces for each in piece.factor_ids}
-        ids.update(each for part in parts for each in part.site.factor_ids)
-        if self.recipe.overhead_counts:
-            all_marks.add(Assumption.PROVIDER_OVERHEAD)
-            ids.add(self.settings.ids["overhead"])
+        all_marks, ids = self._stamps(marks, pieces, parts)
         if self.recipe.profile is Profile.ASSURED and (bad := self._recalled(ids)) is not None:
             return NotRated(NotEstimatedReason.NO_FACTOR, f"{bad} is recalled, which the assured profile refuses")
         return Reading(
@@ -169,12 +165,29 @@ class Reader:
             total_of(piece.embodied_kg for piece in pieces),
             next((piece.method for piece in pieces if piece.method is not None), demand.method),
             max(demand.bucket, *(piece.bucket or demand.bucket for piece in pieces), demand.bucket),
-            tuple(sorted(all_marks)),
-            tuple(sorted(ids)),
+            all_marks,
+            ids,
         )
 
-    def _recalled(self, ids: set[str]) -> str | None:
-        return next((each for each in sorted(ids) if self.factors.factor(each).evidence == "recalled"), None)
+    def _stamps(
+        self, marks: tuple[Assumption, ...], pieces: tuple[Piece, ...], parts: tuple[Part, ...]
+    ) -> tuple[tuple[Assumption, ...], tuple[str, ...]]:
+        """Return assumptions and factor ids, sorted and once each; remembered, because few combinations occur."""
+        key = (marks, *((piece.marks, piece.factor_ids) for piece in pieces), *(part.site.factor_ids for part in parts))
+        found = self._stamped.get(key)
+        if found is None:
+            all_marks = {*marks, *(mark for piece in pieces for mark in piece.marks)}
+            ids = {each for piece in pieces for each in piece.factor_ids}
+            ids.update(each for part in parts for each in part.site.factor_ids)
+            if self.recipe.overhead_counts:
+                all_marks.add(Assumption.PROVIDER_OVERHEAD)
+                ids.add(self.settings.ids["overhead"])
+            found = (tuple(sorted(all_marks)), tuple(sorted(ids)))
+            self._stamped[key] = found
+        return found
+
+    def _recalled(self, ids: tuple[str, ...]) -> str | None:
+        return next((each for each in ids if self.factors.factor(each).evidence == "recalled"), None)
 
     # places -----------------------------------------------------------------------------------------------------
 

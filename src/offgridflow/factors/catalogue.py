@@ -229,6 +229,10 @@ class Catalogue:
         """Return every region."""
         return self._places.all()
 
+    def aliases(self) -> Iterator[dict[str, str]]:
+        """Yield every spelling: provider, kind, alias, region_id, source."""
+        return self._tables.rows("aliases")
+
     def region_of_alias(self, provider: str, alias: str, kind: str | None = None) -> str | None:
         """Return the region id of an alias, of one kind or of any (KEYS.md lists the kinds)."""
         return self._places.of_alias(spelling.provider_key(provider), alias, kind)

@@ -1,0 +1,144 @@
+"""What happens at the door, as plain records for whoever listens: logs, metrics and traces are three listeners.
+
+A listener is any callable that takes an event. It runs in the thread of the call, must be quick and must not raise.
+Fields never hold secrets, bodies or query strings.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+OK = "ok"
+"""Outcome of what went well; anything else is an error class or the name of an exception type."""
+
+
+class SpanKind(StrEnum):
+    """What may nest, from the outside in."""
+
+    RUN = "run"
+    DELIVERY = "delivery"
+    PAGE = "page"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The root of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started(Event):
+    """A span began in this thread. ``span`` is unique in the process; ``attributes`` are short public values."""
+
+    span: int
+    kind: SpanKind
+    name: str
+    attributes: Mapping[str, str | int | float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Event):
+    """A span ended in the thread that began it."""
+
+    span: int
+    kind: SpanKind
+    name: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtProvider(Event):
+    """The root of what concerns one operation of one provider."""
+
+    provider: str
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Called(AtProvider):
+    """One attempt came back. ``outcome`` is ok or an error class.
+
+    ``limiter_left`` and ``retry_left`` are what the limiter and the retry quota still hold.
+    """
+
+    outcome: str
+    latency_seconds: float
+    limiter_wait_seconds: float
+    limiter_left: float = 0.0
+    retry_left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retried(AtProvider):
+    """A call will be tried again after a pause."""
+
+    retry: int
+    pause_seconds: float
+    error_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageFetched(AtProvider):
+    """One page of a listing arrived; ``page`` counts from 1, ``total_fetched`` counts items so far."""
+
+    page: int
+    items: int
+    total_fetched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received(AtProvider):
+    """Bytes of a body arrived."""
+
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned(AtProvider):
+    """Bill lines were read; the pipeline tells."""
+
+    lines: int
+
+
+Listener = Callable[[Event], None]
+
+
+def no_listener(event: Event) -> None:
+    """Hear nothing."""
+
+
+def listeners(*all_of: Listener) -> Listener:
+    """Return one listener that tells all of these, in order."""
+
+    def tell(event: Event) -> None:
+        for listener in all_of:
+            listener(event)
+
+    return tell
+
+
+_spans = itertools.count(1)
+
+
+@contextmanager
+def span(
+    listener: Listener,
+    kind: SpanKind,
+    name: str,
+    attributes: Mapping[str, str | int | float] | None = None,
+) -> Iterator[None]:
+    """Tell ``listener`` that a piece of work begins and ends; what is told in between belongs to it."""
+    number = next(_spans)
+    outcome = "interrupted"
+    listener(Started(number, kind, name, MappingProxyType(dict(attributes or {}))))
+    try:
+        yield
+        outcome = OK
+    except Exception as error:
+        outcome = str(getattr(error, "error_class", type(error).__name__))
+        raise
+    finally:
+        listener(Ended(number, kind, name, outcome))

@@ -3,22 +3,23 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
-from offgridflow.domain.errors import InputError, OffGridFlowError
+from offgridflow.domain.errors import OffGridFlowError
 from offgridflow.domain.identity import fingerprint_of
 from offgridflow.domain.model import Rate
 from offgridflow.engines.duckdb import Aggregation, DuckDbEngine
 from offgridflow.engines.model import Part
 from offgridflow.ledger import CommitRecord, Ledger, LiveCommit, PartRecord, RawTotal
+from offgridflow.methodology.recipe import METHODOLOGY_VERSION
 from offgridflow.pipeline.conservation import Account, PeriodKey, accounts_of
 from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
+from offgridflow.pipeline.period import PeriodWork, commit_period, read_back
 from offgridflow.pipeline.plan import Batch, ScannedPart, failure_of, make_plan
-from offgridflow.pipeline.rate_card import build_card, emissions_query
+from offgridflow.pipeline.rate_card import build_card
 from offgridflow.pipeline.recipe import Kitchen
 
 
@@ -119,13 +120,13 @@ def _same_naming(live: LiveCommit, options: IngestOptions) -> bool:
 
 
 def _commit_all(shop: Shop, batch: Batch, aggregation: Aggregation) -> Iterator[PeriodResult]:
-    accounts = accounts_of(aggregation.con, batch.format.money)
+    accounts = accounts_of(aggregation.con, aggregation.money_column)
     wanted = {key: value for key, value in accounts.items() if _in_range(key, shop.options)}
     shop.ports.progress("rate", batch.format.title, 0, 1)
     rates = build_card(aggregation.con, "activities", shop.kitchen.rate_of)
     shop.ports.progress("rate", batch.format.title, 1, 1)
     for done, (key, period_accounts) in enumerate(wanted.items(), start=1):
-        yield from _commit_period(shop, batch, aggregation, rates, (key, period_accounts))
+        yield from _commit_period(shop, batch, aggregation, rates, period_accounts)
         shop.ports.progress("commit", " ".join(key), done, len(wanted))
 
 
@@ -139,23 +140,25 @@ def _commit_period(
     batch: Batch,
     aggregation: Aggregation,
     rates: Sequence[Rate],
-    period: tuple[PeriodKey, list[Account]],
+    accounts: Sequence[Account],
 ) -> Iterator[PeriodResult]:
-    key, accounts = period
-    parts = [item for item in batch.parts if item.part.name in aggregation.part_names(*key)]
-    fingerprint = fingerprint_of([item.scan.digest for item in parts])
-    base = [_result_of(account, aggregation, batch, fingerprint) for account in accounts]
+    first = accounts[0]
+    names = aggregation.part_names(first.source, first.billing_period)
+    parts = [item for item in batch.parts if item.part.name in names]
+    record = _record(shop, batch, accounts, parts, aggregation)
+    base = [_result_of(account, aggregation, batch, record.fingerprint) for account in accounts]
     try:
         for account in accounts:
             account.check()
-        status, totals = _write(shop, batch, aggregation, rates, _record(shop, batch, key, accounts, parts, fingerprint))
+        work = PeriodWork(aggregation.con, first.source, first.billing_period, record, rates)
+        committed = commit_period(
+            shop.ledger, work, replace=shop.options.replace, allow_overlap=shop.options.allow_overlap
+        )
     except OffGridFlowError as error:
         yield from (replace(result, status="failed", error=failure_of(error)) for result in base)
         return
-    if status == "unchanged":
-        yield from read_back(shop.ledger, [shop.ledger.live()[key]], "unchanged")
-        return
-    yield from (replace(result, total_kgco2e=totals.get(result.billing_currency)) for result in base)
+    for result in base:
+        yield replace(result, status=committed.status, total_kgco2e=committed.total_kgco2e.get(result.billing_currency))
 
 
 def _result_of(account: Account, aggregation: Aggregation, batch: Batch, fingerprint: str) -> PeriodResult:
@@ -165,11 +168,42 @@ def _result_of(account: Account, aggregation: Aggregation, batch: Batch, fingerp
         provider=aggregation.provider_of(account.source, account.billing_period),
         format=batch.format.name,
         billing_currency=account.billing_currency,
-        status="committed",
+        status="failed",
         line_items=account.raw.line_items,
         activities=account.activities,
         excluded=dict(account.excluded),
         quarantined=dict(account.quarantined),
         billed_cost=account.raw.money,
         fingerprint=fingerprint,
+    )
+
+
+def _record(
+    shop: Shop,
+    batch: Batch,
+    accounts: Sequence[Account],
+    parts: Sequence[ScannedPart],
+    aggregation: Aggregation,
+) -> CommitRecord:
+    first = accounts[0]
+    described = shop.kitchen.describe(batch.format)
+    return CommitRecord(
+        provider=aggregation.provider_of(first.source, first.billing_period),
+        format=batch.format.name,
+        fingerprint=fingerprint_of([item.scan.digest for item in parts]),
+        recipe=shop.kitchen.digest_for(batch.format),
+        recipe_json=json.dumps({**described, "source_named": shop.options.source is not None}, sort_keys=True),
+        factor_set=shop.kitchen.factors.name,
+        methodology_version=METHODOLOGY_VERSION,
+        mapping_version=f"{batch.format.name}/{batch.format.version}",
+        grain_json=json.dumps(described["grain"], sort_keys=True),
+        run_id=shop.ports.run_id,
+        line_items=sum(account.raw.line_items for account in accounts),
+        parts=tuple(
+            PartRecord(item.part.name, item.scan.digest, item.scan.size_bytes, item.scan.records) for item in parts
+        ),
+        raw_totals=tuple(
+            RawTotal(account.billing_currency, account.raw.line_items, account.raw.money, aggregation.money_column)
+            for account in accounts
+        ),
     )

@@ -107,8 +107,9 @@ class IngestOptions:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The world: clock, work folder, and who listens."""
+    """The world: work folder, name of the run, clock, and who listens."""
 
     work_folder: Path
+    run_id: str | None = None
     now: Callable[[], datetime] = utc_now
     progress: Progress = no_progress

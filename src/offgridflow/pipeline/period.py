@@ -1,17 +1,74 @@
 """The last steps of one period: emissions file, rates, quarantine, commit; and reading a period back."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 
+from offgridflow.domain.errors import CommitUnknownError, LedgerError
 from offgridflow.domain.model import EMISSION_COLUMNS, USAGE, Rate
-from offgridflow.ledger import CommitRecord, Ledger, LiveCommit
+from offgridflow.ledger import QUARANTINE_COLUMNS, CommitRecord, Ledger, LiveCommit
+from offgridflow.ledger.records import CommitStatus
+from offgridflow.ledger.rows import ArrowStream
 from offgridflow.pipeline.model import PeriodResult, PeriodStatus, Tally
 from offgridflow.pipeline.rate_card import emissions_query
 
 _ROW_GROUP = 122_880
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodWork:
+    """One (source, billing period), aggregated and rated on ``con`` (tables activities, card, quarantine)."""
+
+    con: duckdb.DuckDBPyConnection
+    source: str
+    billing_period: str
+    record: CommitRecord
+    rates: Sequence[Rate]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a commit, with total kgCO2e per currency (None where nothing was estimated)."""
+
+    status: CommitStatus
+    total_kgco2e: dict[str | None, Decimal | None]
+
+
+def commit_period(ledger: Ledger, work: PeriodWork, *, replace: bool, allow_overlap: bool) -> Committed:
+    """Write the emissions of a period and make them its one live content.
+
+    Raises LedgerError and its kinds; what was written is removed then.
+    """
+    staging = ledger.stage(work.source, work.billing_period)
+    try:
+        path = staging.emissions_file(0)
+        write_emissions(work.con, "activities", work.source, work.billing_period, path)
+        totals = totals_of(work.con, path)
+        result = ledger.commit(
+            staging,
+            work.record,
+            rates=used_rates(work.con, path, work.rates),
+            quarantine=_quarantine_of(work),
+            replace=replace,
+            allow_overlap=allow_overlap,
+        )
+    except CommitUnknownError:
+        raise
+    except LedgerError:
+        staging.abandon()
+        raise
+    return Committed(result.status, totals)
+
+
+def _quarantine_of(work: PeriodWork) -> ArrowStream | None:
+    key = [work.source, work.billing_period]
+    where = "FROM quarantine WHERE source = ? AND billing_period = ?"
+    if work.con.execute(f"SELECT count(*) {where}", key).fetchall()[0][0] == 0:
+        return None
+    return work.con.sql(f"SELECT {', '.join(QUARANTINE_COLUMNS)} {where}", params=key)
 
 
 def write_emissions(con: duckdb.DuckDBPyConnection, activities: str, source: str, period: str, path: Path) -> None:

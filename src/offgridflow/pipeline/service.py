@@ -1,0 +1,85 @@
+"""What the command line, the API and Python callers start: an ingest under settings, and its answer as plain data."""
+
+import tempfile
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from offgridflow.domain.model import USAGE
+from offgridflow.ledger import Ledger
+from offgridflow.pipeline.ingest import ingest_paths
+from offgridflow.pipeline.kitchen import kitchen_of
+from offgridflow.pipeline.model import (
+    IngestOptions,
+    IngestResult,
+    Limits,
+    PeriodResult,
+    Ports,
+    Progress,
+    Tally,
+    no_progress,
+)
+from offgridflow.settings import Settings
+
+MIB = 2**20
+
+
+def ingest_files(
+    paths: Sequence[Path],
+    ledger_uri: str,
+    settings: Settings,
+    options: IngestOptions | None = None,
+    progress: Progress = no_progress,
+) -> IngestResult:
+    """Ingest local files and folders into the ledger at ``ledger_uri``, creating it where there is none.
+
+    Raises UsageError and LedgerError where nothing can be begun; what fails on the way is in the result.
+    """
+    kitchen = kitchen_of(settings)
+    ledger = Ledger.open(ledger_uri, create=True, retention_days=settings.ledger.retention_days)
+    ports = Ports(Path(tempfile.gettempdir()), progress=progress)
+    return ingest_paths(paths, ledger, kitchen, options or options_of(settings), ports)
+
+
+def options_of(settings: Settings) -> IngestOptions:
+    """Return the options that the settings alone give."""
+    bounds = settings.limits
+    limits = Limits(bounds.threads, bounds.memory_mib, bounds.max_line_mib * MIB)
+    return IngestOptions(allow_overlap=settings.ledger.allow_overlap, limits=limits)
+
+
+def answer_of(result: IngestResult) -> dict[str, object]:
+    """Return an ingest's answer in the shape that design.md section 7 fixes; numbers are decimals."""
+    return {
+        "periods": [_period(period) for period in result.periods],
+        "status": result.status,
+        "notes": list(result.notes),
+    }
+
+
+def _period(period: PeriodResult) -> dict[str, object]:
+    error = period.error
+    return {
+        "source": period.source,
+        "billing_period": period.billing_period,
+        "provider": period.provider,
+        "format": period.format,
+        "billing_currency": period.billing_currency,
+        "status": period.status,
+        "line_items": period.line_items,
+        "activities": period.activities,
+        "excluded": _tallies(period.excluded),
+        "quarantined": _tallies(period.quarantined),
+        "billed_cost": period.billed_cost,
+        "total_kgco2e": period.total_kgco2e,
+        "fingerprint": period.fingerprint,
+        "error": None if error is None else {"code": error.code, "message": error.sentence, "action": error.action},
+    }
+
+
+def _tallies(tallies: dict[str, Tally]) -> dict[str, dict[str, int | Decimal | None]]:
+    return {
+        reason: {"line_items": tally.line_items, "billed_cost": tally.billed_cost}
+        for reason, tally in sorted(tallies.items())
+        if reason != USAGE
+    }

@@ -19,13 +19,13 @@ class Format(StrEnum):
 
 FormatOption = Annotated[Format, typer.Option("--format", help="Table for people; json or csv for machines.")]
 LedgerOption = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--ledger",
         envvar="OFFGRIDFLOW_LEDGER",
         show_envvar=True,
         metavar="FOLDER|URI",
-        help="The ledger.",
+        help="The ledger; else that of offgridflow.toml, else ./offgridflow-ledger.",
     ),
 ]
 FromOption = Annotated[
@@ -41,12 +41,15 @@ WhereOption = Annotated[
     typer.Option("--where", metavar="KEY=VALUE", help="Only rows with this value; repeat for several keys."),
 ]
 ByOption = Annotated[str, typer.Option("--by", metavar="KEY,KEY...", help="Group keys, separated by commas.")]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--methodology", metavar="PROFILE", help="default, sci, ccf or assured; else that of the settings."),
+]
 LimitOption = Annotated[
     int,
     typer.Option("--limit", min=0, help="Rows of a table for people; 0 shows all. Never cuts json or csv."),
 ]
 
-DEFAULT_LEDGER = "./offgridflow-ledger"
 DEFAULT_LIMIT = 40
 
 

@@ -1,5 +1,6 @@
 """Figures as people read them: few digits, thousands apart, a dash for unknown."""
 
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -7,24 +8,48 @@ DASH: Final = "\u2013"
 UNKNOWN: Final = DASH
 _DIGITS: Final = 3
 _WHOLE: Final = 1000
+_FINEST: Final = Decimal("0.001")
+_MOST_PLACES: Final = 6
 
 
 def figure(value: object) -> str:
-    """Write a physical figure with three significant digits, whole numbers from 1,000 on.
+    """Write a physical figure with three significant digits, whole numbers from 1,000 on, nothing finer than 0.001.
 
-    >>> figure(Decimal("0.0123456")), figure(Decimal("1234.5"))
-    ('0.0123', '1,234')
+    >>> figure(Decimal("0.0123456")), figure(Decimal("1234.5")), figure(Decimal("0.0000012"))
+    ('0.012', '1,234', '<0.001')
     """
     number = _number(value)
     if number is None:
         return UNKNOWN
     if number == 0:
         return "0"
+    if abs(number) < _FINEST:
+        return "<0.001" if number > 0 else ">-0.001"
+    return _rounded(number, most=_DIGITS)
+
+
+def fine(value: object) -> str:
+    """Write a figure per unit or a difference: three significant digits, with an exponent where it is tiny.
+
+    >>> fine(Decimal("0.0123456")), fine(Decimal("-0.0000012345"))
+    ('0.0123', '-1.23e-6')
+    """
+    number = _number(value)
+    if number is None:
+        return UNKNOWN
+    if number == 0:
+        return "0"
+    if abs(number) < _FINEST:
+        mantissa, _, exponent = f"{number:.2e}".partition("e")
+        return f"{mantissa}e{int(exponent)}"
+    return _rounded(number, most=_MOST_PLACES)
+
+
+def _rounded(number: Decimal, most: int) -> str:
     if abs(number) >= _WHOLE:
         return f"{number.quantize(Decimal(1), ROUND_HALF_EVEN):,}"
-    places = min(max(_DIGITS - 1 - number.adjusted(), 0), 12)
-    text = format(number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN), "f")
-    return text if set(text) - set("-0.") else f"{number:.1e}"
+    places = min(max(_DIGITS - 1 - number.adjusted(), 0), most)
+    return format(number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN), "f")
 
 
 def money(value: object) -> str:
@@ -51,11 +76,17 @@ def text(value: object) -> str:
     return "".join(character if character.isprintable() else " " for character in str(value))
 
 
-def spread(low: object, high: object) -> str:
-    """Write a range."""
+def spread(low: object, high: object, write: Callable[[object], str] = figure) -> str:
+    """Write a range; once where both ends read the same."""
     if low is None or high is None:
         return UNKNOWN
-    return f"{figure(low)} {DASH} {figure(high)}"
+    first, last = write(low), write(high)
+    return first if first == last else f"{first} {DASH} {last}"
+
+
+def number(value: object) -> Decimal:
+    """Return a figure to order by; unknown is 0."""
+    return _number(value) or Decimal(0)
 
 
 def _number(value: object) -> Decimal | None:

@@ -1,7 +1,8 @@
 """Tables for people, drawn by Rich. Imported only when one is shown."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from rich import box
 from rich.console import Console
@@ -9,7 +10,9 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from offgridflow.cli.output import WIDTH, Answer, Table
+from offgridflow.cli.output import WIDTH, Answer, Column, Table
+
+_LEAST_TEXT: Final = 12
 
 
 def show(answer: Answer, limit: int) -> None:
@@ -36,14 +39,15 @@ def _show_table(console: Console, table: Table, limit: int) -> None:
         collapse_padding=True,
         padding=(0, 1),
     )
+    shown = table.rows[:limit] if limit else table.rows
     for column in table.columns:
         drawn.add_column(
             Text(column.title),
             justify="right" if column.is_number else "left",
             no_wrap=column.is_number,
             overflow="fold",
+            min_width=_least(column, shown),
         )
-    shown = table.rows[:limit] if limit else table.rows
     for index, row in enumerate(shown):
         drawn.add_row(*_cells(column.text(row) for column in table.columns), end_section=index == len(shown) - 1)
     for row in table.footer:
@@ -52,6 +56,13 @@ def _show_table(console: Console, table: Table, limit: int) -> None:
     hidden = len(table.rows) - len(shown)
     more = [f"{hidden:,} more rows; --limit 0 shows all."] if hidden else []
     _show_notes(console, [*more, *table.notes])
+
+
+def _least(column: Column, rows: Sequence[Mapping[str, object]]) -> int | None:
+    """Return the least width of a text, so that wide figures beside it never squeeze it to nothing."""
+    if column.is_number:
+        return None
+    return min(max((len(column.text(row)) for row in rows), default=0), _LEAST_TEXT)
 
 
 def _cells(texts: Iterable[str]) -> list[Text]:

@@ -63,8 +63,7 @@ class CoverageReport:
             "units": list(self.units),
             "top_not_estimated": list(self.top_not_estimated),
             "possible_omission": list(self.omissions),
-            "factor_set": self.provenance.factor_set,
-            "ledger_version": self.provenance.ledger_version,
+            **self.provenance.to_json(),
         }
 
 

@@ -230,7 +230,8 @@ def _sku_text(item: ExplainedSku) -> Iterable[str]:
     yield f"  One {sku.consumed_unit or 'unit'}:"
     for step in item.explanation.steps:
         yield f"    {step.name}"
-        yield f"      = {step.expression}"
+        if step.expression != repr(step.value):
+            yield f"      = {step.expression}"
         yield f"      = {plain(step.value)} {step.unit}" + _cited(step.factor_ids, item.explanation.factors)
     yield from _factor_text(item.explanation.factors)
 
@@ -251,7 +252,7 @@ def _usage_text(item: ExplainedSku) -> Iterable[str]:
 
 def _cited(factor_ids: Sequence[str], factors: Sequence["Factor"]) -> str:
     numbers = {factor.factor_id: index for index, factor in enumerate(factors, start=1)}
-    cited = [f"[{numbers[each]}]" for each in factor_ids if each in numbers]
+    cited = [f"[{number}]" for number in sorted({numbers[each] for each in factor_ids if each in numbers})]
     return "  " + "".join(cited) if cited else ""
 
 

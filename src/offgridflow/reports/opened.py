@@ -1,6 +1,7 @@
 """A ledger opened for reading: the small Python API behind ``offgridflow.open``."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,6 +12,7 @@ from offgridflow.domain.errors import UsageError
 from offgridflow.ledger import Ledger
 from offgridflow.reports.coverage import CoverageReport, coverage
 from offgridflow.reports.totals import Provenance, Report, report
+from offgridflow.reports.whatif import RERATED, RateFunction, rerate
 
 if TYPE_CHECKING:
     from offgridflow.ledger import Snapshot
@@ -44,6 +46,23 @@ class OpenLedger:
     ) -> Report:
         """Return totals by keys; see ``offgridflow.reports.totals.report``."""
         return report(self.con, by, date_from, date_to, where, provenance=self.provenance)
+
+    def rerated(
+        self,
+        rate_of: RateFunction,
+        made_by: Provenance,
+        by: Sequence[str] = (),
+        date_from: str | None = None,
+        date_to: str | None = None,
+        where: Mapping[str, str] | None = None,
+    ) -> Report:
+        """Return totals by keys as another rate card would have them; nothing is stored.
+
+        ``made_by`` says which factor set and methodology ``rate_of`` stands for.
+        """
+        rerate(self.con, rate_of)
+        provenance = replace(made_by, ledger_version=self.provenance.ledger_version)
+        return report(self.con, by, date_from, date_to, where, provenance=provenance, view=RERATED)
 
     def coverage(
         self,
@@ -96,6 +115,6 @@ def _view(name: str) -> str:
 def _factor_sets(con: duckdb.DuckDBPyConnection) -> str | None:
     """Return the names of the factor sets of the live commits, or None for an empty ledger."""
     rows: list[tuple[Any, ...]] = con.execute(
-        "SELECT DISTINCT recipe_json ->> '$.factor_set' AS name FROM commits WHERE name IS NOT NULL ORDER BY name",
+        "SELECT DISTINCT factor_set FROM commits WHERE factor_set IS NOT NULL ORDER BY factor_set",
     ).fetchall()
     return ", ".join(row[0] for row in rows) or None

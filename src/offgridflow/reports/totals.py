@@ -38,10 +38,19 @@ USAGE_STATUSES: Final = (Status.ESTIMATED, Status.FALLBACK, Status.NOT_ESTIMATED
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Which factor sets made the figures, and which version of the ledger was read."""
+    """Which factor sets made the figures, and which version of the ledger was read.
+
+    ``methodology`` names the profile of a view that is not stored; None where the figures are the ledger's own.
+    """
 
     factor_set: str | None = None
     ledger_version: int | None = None
+    methodology: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the last keys of every report."""
+        own: dict[str, object] = {"factor_set": self.factor_set, "ledger_version": self.ledger_version}
+        return own if self.methodology is None else {**own, "methodology": self.methodology}
 
 
 UNKNOWN_PROVENANCE: Final = Provenance()
@@ -74,8 +83,7 @@ class Report:
             "excluded": self.excluded,
             "quarantined": self.quarantined,
             "coverage": self.coverage,
-            "factor_set": self.provenance.factor_set,
-            "ledger_version": self.provenance.ledger_version,
+            **self.provenance.to_json(),
         }
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import typer
 
 from offgridflow.cli import people
 from offgridflow.cli.options import (
-    DEFAULT_LEDGER,
     DEFAULT_LIMIT,
     ByOption,
     Format,
@@ -15,15 +15,22 @@ from offgridflow.cli.options import (
     FromOption,
     LedgerOption,
     LimitOption,
+    ProfileOption,
     ToOption,
     WhereOption,
     filters_of,
     names_of,
 )
 from offgridflow.cli.output import Answer, Column, Table, emit
-from offgridflow.reports.totals import Report
+from offgridflow.cli.session import kitchen, open_ledger
+from offgridflow.reports.totals import Provenance, Report
+
+if TYPE_CHECKING:
+    from offgridflow.reports.opened import OpenLedger
 
 ORDER = 30
+
+_Question = tuple[Sequence[str], str | None, str | None, Mapping[str, str]]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,13 +38,14 @@ def register(app: typer.Typer) -> None:
     app.command("report")(report)
 
 
-def report(
+def report(  # noqa: PLR0913  the options of one command
     *,
     by: ByOption = "provider,service_name",
     date_from: FromOption = None,
     date_to: ToOption = None,
     where: WhereOption = None,
-    ledger: LedgerOption = DEFAULT_LEDGER,
+    profile: ProfileOption = None,
+    ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
@@ -45,13 +53,19 @@ def report(
 
     Keys: provider, billing_account_id, sub_account_id, region_id, service_name, service_category, sku_id, sku_meter,
     operation, consumed_unit, instance_type, resource_id, billing_period, month, day, method, status, reason,
-    coverage_bucket, source, tag:KEY. Costs of different currencies are never added.
+    coverage_bucket, source, tag:KEY. Costs of different currencies are never added. --methodology rates the same use
+    under another profile, as a view that is not stored.
     """
-    from offgridflow.reports.opened import open_ledger  # noqa: PLC0415  DuckDB and delta-rs are late
-
     with open_ledger(ledger) as opened:
-        found = opened.report(names_of(by), date_from, date_to, filters_of(where))
+        question = (names_of(by), date_from, date_to, filters_of(where))
+        found = opened.report(*question) if profile is None else _under(profile, opened, question)
     emit(answer_of(found), form, limit)
+
+
+def _under(profile: str, opened: "OpenLedger", question: _Question) -> Report:
+    made = kitchen(profile)
+    made_by = Provenance(made.factors.name, None, made.recipe.profile.value)
+    return opened.rerated(made.rate_of, made_by, *question)
 
 
 def answer_of(found: Report) -> Answer:
@@ -117,7 +131,8 @@ def _notes(found: Report) -> Sequence[str]:
         "Market-based figures and water: --format json.",
     )
     if made.factor_set is not None:
-        notes.append(f"Factor set {made.factor_set}; ledger version {made.ledger_version}.")
+        under = f", methodology {made.methodology} (a view, not stored)" if made.methodology else ""
+        notes.append(f"Factor set {made.factor_set}{under}; ledger version {made.ledger_version}.")
     return notes
 
 

@@ -36,6 +36,8 @@ DIFFERENCES: Final = (
     "rows that cannot be estimated are not filled by a ratio of other rows of the same run",
     "embodied kilograms of a machine follow the additive rule; the original's table per type is not shipped",
     "regions without a fixed factor of the original take the factor set's",
+    "sizes are those of our classifiers: functions have vCPUs by their share of memory, and their memory counts",
+    "data out of a content delivery network has no factor there, and is a reason here instead of a zero",
 )
 """What this profile does otherwise, on purpose."""
 
@@ -165,9 +167,11 @@ class CcfReader(Reader):
         self.workshop = CcfWorkshop(factors, self.settings)
 
     def components_of(self, sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
-        """Return the components as the original counts them; it has nothing for language models."""
+        """Return the components as the original counts them, or say what it has nothing for."""
         if any(isinstance(each, Tokens) for each in demand.components):
             return NotRated(NotEstimatedReason.NO_FACTOR, "the ccf profile has nothing for language models")
+        if any(isinstance(each, Transfer) and each.kind == "cdn" for each in demand.components):
+            return NotRated(NotEstimatedReason.NO_FACTOR, "the ccf profile has nothing for content delivery networks")
         return tuple(_as_original(each, sku) for each in demand.components)
 
     def site_at(self, place: Place, period: Month) -> Site | None:

@@ -12,7 +12,10 @@ from offgridflow.domain.reasons import Assumption
 from offgridflow.factors.model import FactorSet, Region
 
 GLOBAL: Final = "global"
-GLOBAL_WORDS: Final = frozenset({"global", "any", "all", "worldwide", "unassigned", "aws-global", "no location"})
+GLOBAL_WORDS: Final = frozenset({"global", "any", "all", "worldwide", "aws-global"})
+NOWHERE: Final = frozenset({"", "null", "none", "unassigned", "unknown", "no location", "n/a"})
+"""What bills write where they name no region."""
+
 GLOBAL_SERVICES: Final = (
     "cloudfront",
     "route 53",
@@ -36,8 +39,9 @@ FACTOR_PROVIDERS: Final = {
 """Provider slugs under which the factor set files regions, where they differ from ours."""
 
 _LONGEST: Final = 80
-_AWS_ZONE: Final = re.compile(r"((?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-[a-z]+)+-\d)[a-z]")
+_AWS_ZONE: Final = re.compile(r"((?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-[a-z]+)+-\d(?:-[a-z]{3}-\d)?)[a-z]")
 _AWS_ZONE_ID: Final = re.compile(r"([a-z]{2,5}\d)-az\d")
+_AWS_WAVELENGTH: Final = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d)-wl\d-([a-z]{3})-wlz-\d")
 _GCP_ZONE: Final = re.compile(r"([a-z]+(?:-[a-z]+)+\d{1,2})-[a-z]")
 _AZURE_ZONE: Final = re.compile(r"([a-z0-9]+)-(?:az)?[1-3]")
 _ZONES: Final = {"aws": (_AWS_ZONE, _AWS_ZONE_ID), "gcp": (_GCP_ZONE,), "azure": (_AZURE_ZONE,)}
@@ -67,13 +71,14 @@ def place_of(provider: str, region_text: str | None, service: str | None, factor
     """Return the region that a bill's text means, or None where it is not known."""
     slug = factor_provider(provider)
     text = " ".join((region_text or "").split()).lower()
-    if not text or text == "null":
+    if text in NOWHERE:
         return _global(slug, factors) if is_global_service(service) else None
     if len(text) > _LONGEST:
         return None
     if text in GLOBAL_WORDS:
         return _global(slug, factors)
-    return _named(slug, text, factors) or _of_zone(slug, text, factors)
+    named = _named(slug, text, factors) or _of_zone(slug, text, factors)
+    return named or _of_wavelength(slug, text, factors)
 
 
 def is_global_service(service: str | None) -> bool:
@@ -107,6 +112,13 @@ def _of_zone(slug: str, text: str, factors: FactorSet) -> Place | None:
         if found is not None:
             return _marked(found.region, Assumption.REGION_FROM_ZONE)
     return None
+
+
+def _of_wavelength(slug: str, text: str, factors: FactorSet) -> Place | None:
+    """Return the Local Zone of the metropolitan area of an AWS Wavelength Zone."""
+    match = _AWS_WAVELENGTH.fullmatch(text) if slug == "aws" else None
+    found = None if match is None else factors.region(slug, f"{match[1]}-{match[2]}-1")
+    return None if found is None else _marked(found, Assumption.REGION_FROM_ZONE)
 
 
 def _marked(region: Region, *marks: Assumption) -> Place:

@@ -158,6 +158,7 @@ class Added(NamedTuple):
     platform_vcpu: float
     sockets: int
     ssd_tb: float
+    hdd_drives: float
     physical_core: bool
 
 
@@ -178,6 +179,7 @@ def added() -> list[Added]:
             float(raw["platform_vcpu"]),
             int(raw["sockets"]),
             float(raw["ssd_tb"]),
+            float(raw["hdd_drives"]),
             raw["physical_core"] == "yes",
         )
         for raw in own("machines")

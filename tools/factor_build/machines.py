@@ -62,10 +62,6 @@ def machines(shared: Path, log: Corrections) -> list[Row]:
     for raw in read(shared, "instances"):
         row = _row(raw, power[raw["provider"], raw["instance_type"]])
         _correct(row, raw, log)
-        measured = teads.get(raw["instance_type"]) if raw["provider"] == "aws" else None
-        if measured is not None:
-            row["teads_w_50pct"] = float(measured["instance_w_50pct"])
-            row["teads_w_idle"] = float(measured["instance_w_idle"])
         rows.append(row)
     known = {(row["provider"], row["instance_type"]) for row in rows}
     for machine in added():
@@ -77,7 +73,20 @@ def machines(shared: Path, log: Corrections) -> list[Row]:
                 machine.vcpu,
                 "family missing in the research file",
             )
+    for row in rows:
+        _measure(row, teads)
     return rows
+
+
+def _measure(row: Row, teads: dict[str, dict[str, str]]) -> None:
+    """Add the watts of Teads; an added machine whose size Teads lists too is no longer only recalled."""
+    measured = teads.get(str(row["instance_type"])) if row["provider"] == "aws" else None
+    if measured is None:
+        return
+    row["teads_w_50pct"] = float(measured["instance_w_50pct"])
+    row["teads_w_idle"] = float(measured["instance_w_idle"])
+    if row["evidence"] == "recalled" and float(measured["vcpu"]) == row["vcpu"]:
+        row["evidence"], row["source"] = "read", "teads"
 
 
 def _row(raw: dict[str, str], power: dict[str, str]) -> Row:
@@ -193,7 +202,7 @@ def _added(machine: Added) -> Row:
         "gpu_model": machine.gpu,
         "gpu_count": machine.gpu_count,
         "ssd_tb": machine.ssd_tb,
-        "hdd_drives": 0.0,
+        "hdd_drives": machine.hdd_drives,
         "platform_vcpu": machine.platform_vcpu,
         "sockets": machine.sockets,
         "whole_host": machine.platform_vcpu == machine.vcpu,

@@ -181,6 +181,26 @@ def test_accelerator_named_types_have_watts(catalogue: Catalogue) -> None:
     assert found > 180
 
 
+def test_same_machine_on_same_host_costs_the_same(catalogue: Catalogue) -> None:
+    """Equal vCPU, memory, processor and host have equal embodied in every cloud; hosts differ in few."""
+    dram = catalogue.coefficient("dram_kgco2e_per_gb").central
+    found: dict[tuple[float, float, str, float], dict[str, list[float]]] = {}
+    hosts: dict[tuple[float, float, str, float, int], set[float]] = {}
+    for each in catalogue.machines():
+        if each.gpu_model or each.ssd_tb or each.hdd_drives or each.whole_host:
+            continue
+        base = 1000 + 100 * (each.sockets - 1) - 16 * dram
+        kg = each.vcpu / each.platform_vcpu * base + each.memory_gib * dram
+        size = (each.vcpu, each.memory_gib, each.processor, each.threads)
+        found.setdefault(size, {}).setdefault(each.provider, []).append(kg)
+        hosts.setdefault((each.vcpu, each.memory_gib, each.processor, each.platform_vcpu, each.sockets), set()).add(kg)
+    assert all(max(kgs) - min(kgs) < 1e-9 for kgs in hosts.values())
+    shared = [[kg for kgs in clouds.values() for kg in kgs] for clouds in found.values() if len(clouds) > 1]
+    within = [max(kgs) / min(kgs) <= 1.1 for kgs in shared]
+    assert len(within) > 150
+    assert sum(within) / len(within) > 0.8
+
+
 def test_boards_of_two_are_counted_by_gpu(catalogue: Catalogue) -> None:
     """A K80 or M60 is 150 W a GPU; Azure NC uses PCIe A100 at 300 W and H100 NVL at 400 W."""
     watts = {name: catalogue.accelerator(name) for name in ("NVIDIA K80", "NVIDIA M60")}

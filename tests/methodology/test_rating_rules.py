@@ -11,7 +11,7 @@ from offgridflow.domain.model import Rate, Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Group, Method, NotEstimatedReason, Status
 from offgridflow.factors.model import Facility, MachineType
-from offgridflow.methodology.demand import Machine, Memory, NotRated, Storage, Tokens, Vcpu
+from offgridflow.methodology.demand import Component, Machine, Memory, NotRated, Storage, Tokens, Vcpu
 from offgridflow.methodology.machines import fallback_of, family_of, vcpu_of_name
 from offgridflow.methodology.pieces import Piece
 from offgridflow.methodology.rating import Rater, rate
@@ -38,14 +38,14 @@ def s3(region: str = "eu-west-1") -> Sku:
     return Sku("aws", "Amazon S3", "AmazonS3", None, "EU-TimedStorage-ByteHrs", None, "GB-Mo", region)
 
 
-def pieces(component: object, provider: str = "aws", recipe: Recipe | None = None) -> tuple[Piece, ...]:
+def pieces(component: Component, provider: str = "aws", recipe: Recipe | None = None) -> tuple[Piece, ...]:
     """Make pieces of one component."""
     made = Reader(SET, recipe or Recipe()).workshop.pieces(component, provider)
     assert not isinstance(made, NotRated)
     return made
 
 
-def central(component: object) -> tuple[float, float]:
+def central(component: Component) -> tuple[float, float]:
     """IT kWh and embodied kg of one component."""
     made = pieces(component)
     return sum(each.energy_kwh.central for each in made), sum(each.embodied_kg.central for each in made)

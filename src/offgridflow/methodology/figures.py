@@ -127,7 +127,7 @@ def _water(parts: tuple[Part, ...], overhead: float) -> float | None:
 
 
 def _swings(total: Spread) -> tuple[Swing, ...]:
-    groups = (group for group in _GROUPS if group in total.lows)
+    groups = (group for group in _GROUPS if total.lows.get(group) or total.highs.get(group))
     central = total.central
     return tuple(Swing(group, central + total.lows[group], central + total.highs[group]) for group in groups)
 

@@ -1,0 +1,72 @@
+"""Which connectors there are: ours by name, and those of other packages by the entry point ``offgridflow.connectors``.
+
+An entry point names a module-level ``Kind``. Modules are imported when a source of their type is asked for, so that
+nobody pays for the SDKs of clouds that they do not use.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from offgridflow.connectors.buckets import Surroundings
+from offgridflow.connectors.delivery import Connector, Declaration
+from offgridflow.domain.errors import UsageError
+
+GROUP: Final = "offgridflow.connectors"
+
+_OURS: Final[Mapping[str, str]] = {
+    "aws_cur": "offgridflow.connectors.aws.connectors:LEGACY",
+    "aws_data_export": "offgridflow.connectors.aws.connectors:DATA_EXPORT",
+    "azure_export": "offgridflow.connectors.azure.connectors:EXPORT",
+    "gcs_export": "offgridflow.connectors.gcp.connectors:GCS_EXPORT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of connector: what it declares, and how one is made of its settings."""
+
+    declaration: Declaration
+    make: Callable[[Any, Surroundings], Connector]
+
+
+def names() -> tuple[str, ...]:
+    """Return the types that a source can have, sorted."""
+    return tuple(sorted({*_OURS, *(point.name for point in entry_points(group=GROUP))}))
+
+
+def kind(name: str) -> Kind:
+    """Return a kind of connector; raise UsageError UNKNOWN_SOURCE_TYPE naming those that there are."""
+    if name in _OURS:
+        module, _, attribute = _OURS[name].partition(":")
+        found: object = getattr(import_module(module), attribute)
+    else:
+        points = entry_points(group=GROUP, name=name)
+        found = next((point.load() for point in points), None)
+    if not isinstance(found, Kind):
+        sentence = f"There is no source type '{name}'."
+        raise UsageError(sentence, action=f"Use one of: {', '.join(names())}.", code="UNKNOWN_SOURCE_TYPE")
+    return found
+
+
+def connect(settings: Mapping[str, object], around: Surroundings) -> Connector:
+    """Return the connector of a ``[sources.NAME]`` table; no call is made.
+
+    Raises:
+        UsageError: UNKNOWN_SOURCE_TYPE, or what is wrong with a setting, without its value.
+        MissingExtraError: where the SDK is not installed.
+
+    """
+    found = kind(str(settings.get("type", "")))
+    try:
+        parsed = found.declaration.settings.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(("sources", around.source, *map(str, first["loc"])))
+        sentence = f"The setting {where} is wrong: {first['msg']}."
+        raise UsageError(sentence, action="Correct it.") from None
+    return found.make(parsed, around)

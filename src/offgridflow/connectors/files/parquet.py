@@ -1,5 +1,6 @@
 """Read the footer of a Parquet part: columns and record count."""
 
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -29,7 +30,7 @@ def footer_of(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[i
     """
     size = _checked_size(path, name)
     try:
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with _database().cursor() as connection:
             records = _number(connection, _RECORDS, path)
             reach = _number(connection, _REACH, path)
             columns = tuple(str(row[0]) for row in connection.execute(_COLUMNS, [str(path)]).fetchall())
@@ -43,6 +44,12 @@ def footer_of(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[i
         action = "No bill packs like this; look at it before you ingest it."
         raise InputError(sentence, action=action, code="INFLATES_TOO_MUCH")
     return records, columns
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """Return the process's own in-memory database: opening one takes longer than reading a footer."""
+    return duckdb.connect(config={"threads": 1})
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:

@@ -24,7 +24,7 @@ Checkpoint = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a commit needs of the world. ``checkpoint`` is told of every step as it ends so that tests can kill there."""
+    """What a commit needs of the world. ``checkpoint`` hears of every step as it ends; tests kill the process there."""
 
     clock: Callable[[], datetime]
     random_hex: Callable[[], str]
@@ -156,6 +156,7 @@ class Committer:
         source, period = request.staging.key
         meta = {
             "action": "commit",
+            "event": request.staging.commit_id,
             **request.staging.partition,
             "replaced_commit_id": decision.replaced,
             "at": self._world.clock().isoformat(),

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from arro3.core import Table
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction
+from deltalake.transaction import AddAction, RemoveAction
 
 from offgridflow.domain.errors import CommitUnknownError, LedgerError
 from offgridflow.ledger.storage import Storage
@@ -143,8 +143,8 @@ class DeltaLog:
         rows = table.history(wanted)
         return [{**_meta_of(row.get(META)), "version": row["version"]} for row in rows]
 
-    def append(self, actions: Sequence[AddAction], meta: Meta) -> None:
-        """Add files; appends do not disturb each other. Raises LedgerError if they cannot be added."""
+    def append(self, actions: Sequence[AddAction | RemoveAction], meta: Meta) -> None:
+        """Add files, or remove named ones; appends do not disturb each other. Raises LedgerError if it cannot."""
         table = self._open()
         try:
             self._write(table, actions, "append", None, meta, retries=_APPEND_RETRIES)
@@ -155,20 +155,20 @@ class DeltaLog:
         """Replace all files of the partitions that ``where`` selects, as version ``read.version + 1``.
 
         Raises ConflictError if another commit came first, LedgerError if nothing was written, and CommitUnknownError if
-        it cannot be told. ``meta`` must hold a ``commit_id`` of its own, by which the outcome is read back.
+        it cannot be told. ``meta`` must hold an ``event`` of its own, by which the outcome is read back.
         """
         filters = [(name, "=", value) for name, value in where.items()]
         try:
             table = self._open(read.version)
             self._write(table, actions, "overwrite", filters, meta, retries=0)
         except (*_DELTA_ERRORS, LedgerError) as error:
-            return self._read_back(read.version, str(meta["commit_id"]), error)
+            return self._read_back(read.version, str(meta["event"]), error)
         return read.version + 1
 
     def _write(
         self,
         table: DeltaTable,
-        actions: Sequence[AddAction],
+        actions: Sequence[AddAction | RemoveAction],
         mode: Mode,
         filters: list[tuple[str, str, str]] | None,
         meta: Meta,
@@ -187,14 +187,14 @@ class DeltaLog:
             ),
         )
 
-    def _read_back(self, since: int, commit_id: str, cause: Exception) -> int:
+    def _read_back(self, since: int, event: str, cause: Exception) -> int:
         """Find out what became of a commit that failed or whose answer was lost; return its version if it landed."""
         try:
             entries = self.entries(since)
         except LedgerError as error:
-            sentence = f"It is not known whether commit {commit_id} landed in {self.storage.uri}, which cannot be read."
+            sentence = f"It is not known whether commit {event} landed in {self.storage.uri}, which cannot be read."
             raise CommitUnknownError(sentence, action="Run the same command again when it can.") from error
-        landed = [entry["version"] for entry in entries if entry.get("commit_id") == commit_id]
+        landed = [entry["version"] for entry in entries if entry.get("event") == event]
         if landed:
             return int(landed[0])
         if entries:

@@ -86,9 +86,20 @@ def write_empty(spec: TableSpec, path: Path) -> None:
     write_rows(spec, (), path)
 
 
-def _copy(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+def merge_files(spec: TableSpec, paths: Sequence[Path], target: Path) -> None:
+    """Write the rows of several files into one, streaming."""
+    con = connect()
     try:
-        con.execute(f"COPY typed TO {sql_text(path)} (FORMAT parquet, COMPRESSION zstd)")
+        columns = ", ".join(f'"{name}"' for name in spec.columns)
+        source = f"read_parquet({sql_list(paths)}, hive_partitioning = false)"
+        _copy(con, target, f"(SELECT {columns} FROM {source})")
+    finally:
+        con.close()
+
+
+def _copy(con: duckdb.DuckDBPyConnection, path: Path, what: str = "typed") -> None:
+    try:
+        con.execute(f"COPY {what} TO {sql_text(path)} (FORMAT parquet, COMPRESSION zstd)")
     except duckdb.IOException as error:
         sentence = f"Cannot write {path.name} of the ledger."
         raise LedgerError(sentence, action="Check permissions and free space.") from error

@@ -7,7 +7,6 @@ from typing import Final
 DASH: Final = "\u2013"
 UNKNOWN: Final = DASH
 _DIGITS: Final = 3
-_WHOLE: Final = 1000
 _FINEST: Final = Decimal("0.001")
 _MOST_PLACES: Final = 6
 
@@ -46,10 +45,8 @@ def fine(value: object) -> str:
 
 
 def _rounded(number: Decimal, most: int) -> str:
-    if abs(number) >= _WHOLE:
-        return f"{number.quantize(Decimal(1), ROUND_HALF_EVEN):,}"
     places = min(max(_DIGITS - 1 - number.adjusted(), 0), most)
-    return format(number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN), "f")
+    return f"{number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):,f}"
 
 
 def money(value: object) -> str:

@@ -33,14 +33,6 @@ def open_ledger(given: str | None, version: int | None = None) -> "OpenLedger":
     return opened(ledger_uri(given), version)
 
 
-def open_for_writing(given: str | None) -> "Ledger":
-    """Open the ledger that was named, or else the one of the settings; create it where there is none."""
-    from offgridflow.ledger import Ledger  # noqa: PLC0415  delta-rs is late
-
-    chosen = settings().ledger
-    return Ledger.open(given or chosen.uri, create=True, retention_days=chosen.retention_days)
-
-
 def open_existing(given: str | None) -> "Ledger":
     """Open the ledger that was named, or else the one of the settings; LedgerError where there is none."""
     from offgridflow.ledger import Ledger  # noqa: PLC0415  delta-rs is late

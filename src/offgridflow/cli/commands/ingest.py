@@ -1,21 +1,21 @@
 """``offgridflow ingest``: bills in, committed periods out."""
 
-import tempfile
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from offgridflow.cli import people
-from offgridflow.cli.options import Format, FormatOption, LedgerOption, ProfileOption
+from offgridflow.cli.options import Format, FormatOption, LedgerOption
 from offgridflow.cli.output import Answer, Column, Table, emit
-from offgridflow.cli.session import kitchen, open_for_writing, progress, settings
+from offgridflow.cli.session import progress, settings
 from offgridflow.domain.errors import UsageError
 from offgridflow.domain.periods import Month
 
 if TYPE_CHECKING:
-    from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Tally
+    from offgridflow.pipeline.model import IngestResult
 
 ORDER = 20
 
@@ -42,7 +42,6 @@ def ingest(  # noqa: PLR0913  the options of one command
     replace: Annotated[
         bool, typer.Option("--replace", help="Let a delivery replace one that holds more than twice its lines.")
     ] = False,
-    profile: ProfileOption = None,
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -55,34 +54,21 @@ def ingest(  # noqa: PLR0913  the options of one command
         sentence = "No file or folder was named."
         raise UsageError(sentence, action="Write for example offgridflow ingest ./exports.")
     first, last = _month("--from", date_from), _month("--to", date_to)
-    result = run(paths, _options(source, first, last, full=full, replace=replace), ledger, profile)
+    changes = {"source": source, "first_period": first, "last_period": last, "full": full, "replace": replace}
+    result = run(paths, ledger, changes)
     emit(answer_of(result), form)
     if result.status != "ok":
         raise typer.Exit(1)
 
 
-def run(
-    paths: Sequence[Path],
-    options: "IngestOptions",
-    ledger: str | None = None,
-    profile: str | None = None,
-) -> "IngestResult":
-    """Ingest paths into the ledger that was named or set; it is created where there is none."""
-    from offgridflow.pipeline.ingest import ingest_paths  # noqa: PLC0415  the engine is late
-    from offgridflow.pipeline.model import Ports  # noqa: PLC0415  see above
-
-    made = kitchen(profile)
-    with progress() as listen:
-        ports = Ports(Path(tempfile.gettempdir()), progress=listen)
-        return ingest_paths(paths, open_for_writing(ledger), made, options, ports)
-
-
-def _options(source: str | None, first: str | None, last: str | None, *, full: bool, replace: bool) -> "IngestOptions":
-    from offgridflow.pipeline.model import IngestOptions, Limits  # noqa: PLC0415  the engine is late
+def run(paths: Sequence[Path], ledger: str | None, changes: Mapping[str, Any]) -> "IngestResult":
+    """Ingest paths into the ledger that was named or set; ``changes`` are fields of IngestOptions."""
+    from offgridflow.pipeline.service import ingest_files, options_of  # noqa: PLC0415  the engine is late
 
     chosen = settings()
-    limits = Limits(chosen.limits.threads, chosen.limits.memory_mib, chosen.limits.max_line_mib * 2**20)
-    return IngestOptions(source, replace, chosen.ledger.allow_overlap, full, first, last, limits)
+    options = dataclasses.replace(options_of(chosen), **changes)
+    with progress() as listen:
+        return ingest_files(paths, ledger or chosen.ledger.uri, chosen, options, listen)
 
 
 def _month(option: str, text: str | None) -> str | None:
@@ -95,50 +81,14 @@ def _month(option: str, text: str | None) -> str | None:
         raise UsageError(sentence, action=f"Write for example {option} 2025-06.") from error
 
 
-# what it answers ----------------------------------------------------------------------------------------------------
-
-
-def result_json(result: "IngestResult") -> dict[str, object]:
-    """Return the JSON shape of design.md section 7."""
-    return {
-        "periods": [_period_json(period) for period in result.periods],
-        "status": result.status,
-        "notes": list(result.notes),
-    }
-
-
-def _period_json(period: "PeriodResult") -> dict[str, object]:
-    error = period.error
-    return {
-        "source": period.source,
-        "billing_period": period.billing_period,
-        "provider": period.provider,
-        "format": period.format,
-        "billing_currency": period.billing_currency,
-        "status": period.status,
-        "line_items": period.line_items,
-        "activities": period.activities,
-        "excluded": _tallies(period.excluded),
-        "quarantined": _tallies(period.quarantined),
-        "billed_cost": period.billed_cost,
-        "total_kgco2e": period.total_kgco2e,
-        "fingerprint": period.fingerprint,
-        "error": error and {"code": error.code, "sentence": error.sentence, "action": error.action},
-    }
-
-
-def _tallies(parts: Mapping[str, "Tally"]) -> dict[str, object]:
-    return {
-        reason: {"line_items": tally.line_items, "billed_cost": tally.billed_cost} for reason, tally in parts.items()
-    }
-
-
 def answer_of(result: "IngestResult") -> Answer:
     """Return the result as it is shown."""
-    rows = [_period_json(period) for period in result.periods]
-    records = [
-        {**row, "error": period.error and period.error.code} for row, period in zip(rows, result.periods, strict=True)
-    ]
+    from offgridflow.pipeline.service import answer_of as as_data  # noqa: PLC0415  the engine is late
+
+    data = as_data(result)
+    rows = [row for row in _listed(data["periods"]) if isinstance(row, dict)]
+    errors = (period.error and period.error.code for period in result.periods)
+    records = [{**row, "error": error} for row, error in zip(rows, errors, strict=True)]
     columns = (
         Column("source", "source"),
         Column("period", "billing_period"),
@@ -151,7 +101,7 @@ def answer_of(result: "IngestResult") -> Answer:
     )
     done = [row for row in rows if row["source"] is not None]
     tables = [Table("Ingested", columns, done)] if done else []
-    return Answer(result_json(result), records, tables, notes=_notes(result))
+    return Answer(data, records, tables, notes=_notes(result))
 
 
 def _notes(result: "IngestResult") -> list[str]:
@@ -167,3 +117,7 @@ def _notes(result: "IngestResult") -> list[str]:
         if period.error is not None
     ]
     return [*notes, *result.notes]
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -87,9 +87,17 @@ def _usage(found: Report) -> Table:
         Column("embodied", "embodied_kgco2e", people.figure),
         Column("lines", "line_items", people.count),
     ]
-    first = found.keys[0] if found.keys else None
-    footer = [{**row, **({first: "total"} if first else {})} for row in found.total] if found.keys else []
-    return Table("Usage", columns, found.rows, footer)
+    return Table("Usage", columns, found.rows, _footer(found))
+
+
+def _footer(found: Report) -> list[Mapping[str, object]]:
+    """Return a total per currency, and the impacts over all where there are several."""
+    if not found.keys:
+        return []
+    rows: list[Mapping[str, object]] = [{**row, found.keys[0]: "total"} for row in found.total]
+    if len(found.total) > 1:
+        rows.append({**found.impact_total, found.keys[0]: "all", "billed_cost": None, "effective_cost": None})
+    return rows
 
 
 def _range(row: Mapping[str, object]) -> object:

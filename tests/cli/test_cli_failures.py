@@ -1,0 +1,94 @@
+"""When something goes wrong: one sentence, what to do, a code; the right exit code; never a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from offgridflow.cli.failures import show_unexpected
+from offgridflow.cli.main import run
+
+Captured = pytest.CaptureFixture[str]
+
+
+def _error(capsys: Captured) -> str:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["report", "--by", "colour"],
+        ["report", "--from", "June"],
+        ["report", "--where", "provider"],
+        ["report", "--where", "provider=a", "--where", "provider=b"],
+        ["report", "--format", "xml"],
+        ["report", "--nonsense"],
+        ["nonsense"],
+        ["ingest"],
+        ["ingest", "x", "--from", "2025"],
+        ["whatif"],
+        ["whatif", "--region", "us-east-1"],
+        ["explain", "--provider", "aws"],
+        ["explain", "--provider", "aws", "--month", "soon"],
+        ["explain", "--provider", "aws", "--month", "2025-06", "--quantity", "-1"],
+        ["rates", "--where", "colour=red"],
+        ["report", "--methodology", "guess"],
+    ],
+)
+def test_wrong_usage_is_code_2_with_a_way_out(arguments: list[str], a_ledger: Path, capsys: Captured) -> None:
+    """Wrong keys, dates, filters and options end with 2, say what is wrong, and write nothing to stdout."""
+    capsys.readouterr()
+    assert run(arguments) == 2
+    lines = _error(capsys).splitlines()
+    assert lines[0].startswith("Error [USAGE]: ")
+    assert len(lines) == 2
+
+
+def test_a_ledger_that_is_not_there_is_code_1(tmp_path: Path, capsys: Captured) -> None:
+    """Reading a ledger that does not exist fails with 1, names it, and does not create it."""
+    for command in (["report"], ["coverage"], ["verify"], ["rates"], ["explain"]):
+        assert run([*command, "--ledger", str(tmp_path / "none")]) == 1
+        assert "Error [LEDGER]: There is no ledger at" in _error(capsys)
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_nobody_foresaw_is_one_sentence(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last resort hides the traceback and tells how to see it; only the first line of the message shows."""
+    monkeypatch.delenv("OFFGRIDFLOW_DEBUG", raising=False)
+    error = RuntimeError("first\nsecond")
+    show_unexpected(RuntimeError, error, None)
+    shown = _error(capsys)
+    assert "Error [INTERNAL]: Something went wrong that OffGridFlow did not foresee: RuntimeError: first." in shown
+    assert "second" not in shown
+    assert "OFFGRIDFLOW_DEBUG=1" in shown
+    monkeypatch.setenv("OFFGRIDFLOW_DEBUG", "1")
+    show_unexpected(RuntimeError, error, None)
+    assert "second" in capsys.readouterr().err
+
+
+def test_a_process_that_fails_unexpectedly_ends_with_1_and_no_traceback() -> None:
+    """The hook is set in a real process: an error inside of a command gives code 1 and one sentence."""
+    code = (
+        "import sys; import offgridflow.cli.main as m\n"
+        "def broken(arguments): raise ZeroDivisionError('boom')\n"
+        "m.run = broken; m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert "[INTERNAL]" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    """``offgridflow factors --format json | head -1`` ends quietly."""
+    command = f"{sys.executable} -m offgridflow factors --kind machine --format json | head -1"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "{\n"
+    assert "Traceback" not in done.stderr
+    assert "[INTERNAL]" not in done.stderr

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+LIMITS: Final = {"DECIMAL(33,15)": "1e18", "DECIMAL(37,15)": "1e22"}
 MONEY: Final = "DECIMAL(33,15)"
 """Money of one line: below 10^18, so that the sum of 10^5 such lines still fits DECIMAL(38,15)."""
 QUANTITY: Final = "DECIMAL(37,15)"
 """A quantity of one line: below 10^22; Google bills in byte-seconds, 10^20 of them a day are a petabyte."""
+_FLOATS: Final = frozenset({"DOUBLE", "FLOAT"})
 _SHORT: Final = "DECIMAL(15,12)"
 """Fifteen digits: a double that comes back unchanged from here has this decimal as its only short spelling."""
 _EARLIEST, _LATEST = "TIMESTAMP '1990-01-01'", "TIMESTAMP '2200-01-01'"
@@ -104,6 +106,8 @@ class Cell:
 def number_of(raw: RawColumn, kind: str, null_words: Sequence[str]) -> Cell:
     """Return a column as an exact decimal: the digits as written, rounded half away from zero at the 15th decimal."""
     value = _exact(raw.sql, raw.type, kind)
+    if raw.type in _FLOATS:
+        return Cell(value, f"NOT (abs({raw.sql}) < {LIMITS[kind]})", f"isfinite({raw.sql})")
     bad = f"({value}) IS NULL AND {raw.sql} IS NOT NULL"
     if raw.is_text:
         bad += f" AND NOT {absent(raw.sql, null_words)}"
@@ -113,7 +117,7 @@ def number_of(raw: RawColumn, kind: str, null_words: Sequence[str]) -> Cell:
 
 def _exact(sql: str, raw_type: str, kind: str) -> str:
     """Return the decimal of a number. A double means its shortest spelling, as every CSV writer prints it."""
-    if raw_type not in {"DOUBLE", "FLOAT"}:
+    if raw_type not in _FLOATS:
         return f"TRY_CAST({sql} AS {kind})"
     short = f"TRY_CAST({sql} AS {_SHORT})"
     spelled = f"TRY_CAST(CAST({sql} AS VARCHAR) AS {kind})"

@@ -12,8 +12,9 @@ import duckdb
 from offgridflow.domain.errors import InputError
 from offgridflow.domain.model import ACTIVITY_COLUMNS
 from offgridflow.engines import quarantine
-from offgridflow.engines.aggregate import aggregate
+from offgridflow.engines.aggregate import aggregate_text
 from offgridflow.engines.model import Grain, Part
+from offgridflow.engines.narrow import aggregate_parquet
 from offgridflow.engines.readers import RawSql, Reader, readers_of
 from offgridflow.engines.scopes import Scopes, read_scopes
 from offgridflow.formats import Format
@@ -131,7 +132,10 @@ def _scan_twice(
     _, grain, source = task
     with con.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as pool:
         totals = pool.submit(read_scopes, cursor, raw, source, parts, rejects)
-        aggregate(con, raw, grain, source, rejects)
+        if raw.is_parquet:
+            aggregate_parquet(con, raw, grain, source)
+        else:
+            aggregate_text(con, raw, grain, source, rejects)
         return totals.result()
 
 

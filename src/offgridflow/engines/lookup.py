@@ -18,7 +18,7 @@ _MOST_LISTED: Final = 2_000
 
 def fill_lookup(con: duckdb.DuckDBPyConnection, raw: RawSql) -> None:
     """Create ``once_values`` (once_by columns, once columns) for readers whose once columns are nested."""
-    if not any(raw.has_nested_once(reader) for reader in raw.readers):
+    if not raw.looks_up:
         return
     by = ", ".join(map(quote_name, raw.mapping.once_by))
     con.execute(

@@ -74,11 +74,6 @@ class Reader:
             f"{kept if rejects else ''})"
         )
 
-    @property
-    def row_number(self) -> str:
-        """The SQL of the row's position in its part where the file gives it, else NULL."""
-        return "file_row_number" if self.parts[0].kind == "parquet" else "NULL::BIGINT"
-
     def find(self, name: str) -> RawColumn | None:
         """Return the column with this normal name, a column that is called so before one that is translated so."""
         for rank in range(2):
@@ -190,6 +185,11 @@ class RawSql:
         self.readers = tuple(readers)
         self.tag_keys = tuple(sorted(set(grain.tag_keys)))
 
+    @property
+    def is_parquet(self) -> bool:
+        """Whether every part can be read again at a row number."""
+        return all(reader.parts[0].kind == "parquet" for reader in self.readers)
+
     @cached_property
     def once_sources(self) -> tuple[str, ...]:
         """Normal names of the raw columns behind ``once`` columns that hold text in some reader."""
@@ -198,26 +198,32 @@ class RawSql:
         return tuple(dict.fromkeys(name for name, raw in found if raw is not None and not raw.is_nested))
 
     def has_nested_once(self, reader: Reader) -> bool:
-        """Whether some ``once`` column of the reader is nested, and so worth a second, sparse read."""
+        """Whether some ``once`` column of the reader is nested, so that it is worth a second, sparse read."""
         found = [reader.find(source.column) for column in self.mapping.columns if column.once for source in column.sources]
         return any(raw is not None and raw.is_nested for raw in found)
 
-    def union(self, rejects: str | None = None) -> str:
-        """Return the SELECT over all readers."""
+    @property
+    def looks_up(self) -> bool:
+        """Whether some ``once`` column is nested in some reader, so that ``once_values`` is joined."""
+        return any(self.has_nested_once(reader) for reader in self.readers)
+
+    def union(self, rejects: str | None = None, rows: str | None = None) -> str:
+        """Return the SELECT over all readers, of Parquet with a condition on ``rows`` if given."""
+        where = f" WHERE {rows}" if rows else ""
         return " UNION ALL ".join(
-            self.of_reader(reader, reader.table(f"{rejects}_{number}" if rejects else None))
+            self.of_reader(reader, reader.table(f"{rejects}_{number}" if rejects else None) + where)
             for number, reader in enumerate(self.readers)
         )
 
     def of_reader(self, reader: Reader, table: str) -> str:
-        """Return the SELECT of one reader over ``table``."""
+        """Return the SELECT of one reader over ``table``, which may end in a WHERE clause on raw columns."""
         cells = self.cells(reader)
         values = [f"{cell.value} AS {quote_name(name)}" for name, cell in cells.items()]
         faults = [f"({cell.bad})" for cell in cells.values() if cell.bad is not None]
         values.append(f"coalesce({' OR '.join(faults) or 'false'}, false) AS _bad")
         values.append(f"(file_index + {reader.first})::BIGINT AS _part")
         at = f"(file_index + {reader.first})::BIGINT * {ROWS_PER_PART} + file_row_number"
-        values.append(f"{at if self.has_nested_once(reader) else 'NULL::BIGINT'} AS _at")
+        values.append(f"{at if self.is_parquet else 'NULL::BIGINT'} AS _at")
         values.extend(self._once_values(reader))
         values.extend(f"{self._tag(reader, key)} AS _tag_{number}" for number, key in enumerate(self.tag_keys))
         return f"SELECT {', '.join(values)} FROM {table}"
@@ -230,8 +236,8 @@ class RawSql:
         found = [(source, raw) for source in column.sources if (raw := reader.find(source.column)) is not None]
         if not found:
             return Cell(f"NULL::{_TYPES[column.kind]}", "true" if column.required and column.kind == "time" else None)
-        if column.kind == "text":
-            return Cell(self.text(found))
+        if column.kind == "text":  # a map is read per line only where no plain column gives the same: it is slow
+            return Cell(self.text([item for item in found if item[0].key is None] or found))
         raw, words = found[0][1], self.mapping.null_words
         if column.sum_of is not None:
             return sum_over_list(raw, column.sum_of)

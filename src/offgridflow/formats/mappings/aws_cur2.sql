@@ -98,7 +98,6 @@ FROM raw;
 -- groups: what can be derived once per group of lines
 SELECT
   strftime(bill_billing_period_start_date, '%Y-%m') AS billing_period,
-  charge_period_start,
   'aws' AS provider,
   bill_payer_account_id AS billing_account_id,
   coalesce(line_item_usage_account_id, bill_payer_account_id) AS sub_account_id,
@@ -111,7 +110,6 @@ SELECT
   pricing_unit AS consumed_unit,
   region AS region_id,
   CASE WHEN line_item_usage_type IS NOT NULL THEN line_item_line_item_description END AS description,
-  resource_id,
   line_item_currency_code AS billing_currency,
   CASE line_item_line_item_type
     WHEN 'Usage' THEN 'usage'

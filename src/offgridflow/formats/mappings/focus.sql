@@ -103,7 +103,6 @@ FROM raw;
 -- groups: what can be derived once per group of lines
 SELECT
   strftime(billing_period_start, '%Y-%m') AS billing_period,
-  charge_period_start,
   CASE
     WHEN contains(lower(provider_name), 'aws') OR contains(lower(provider_name), 'amazon') THEN 'aws'
     WHEN contains(lower(provider_name), 'azure') OR contains(lower(provider_name), 'microsoft') THEN 'azure'
@@ -129,7 +128,6 @@ SELECT
     WHEN x_usage_type IS NULL AND x_meter_name IS NULL AND sku_meter IS NOT NULL AND instance_type IS NULL
     THEN charge_description
   END AS description,
-  resource_id,
   billing_currency,
   CASE lower(charge_category)
     WHEN 'usage' THEN CASE WHEN lower(commitment_discount_status) = 'unused' THEN 'unused_commitment' ELSE 'usage' END

@@ -1,0 +1,115 @@
+"""Group Parquet lines by a hash of their many key columns, then read the keys again for one line of each group.
+
+A GROUP BY over twenty text columns spends most of its time on comparing and copying text. Parquet columns come as
+dictionaries, whose hash costs next to nothing, so ``facts`` has the hash, the day and the resource as its only keys, and
+remembers where the first line of each group stands. ``line_groups`` then has one row per distinct key, read at that
+place, and all that is derived is derived there: some ten thousand rows instead of millions.
+
+The hash is two 64-bit hashes over the columns in opposite order; that two of a million different keys share both has a
+chance below 10^-12 (decision 0002).
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import duckdb
+
+from offgridflow.domain.model import ACTIVITY_COLUMNS, MEASURE_COLUMNS
+from offgridflow.engines.aggregate import (
+    CARRIED_KEYS,
+    MEASURES,
+    activity_columns,
+    has_equal_rows,
+    key_types,
+    lines_query,
+    mapped_query,
+    merge,
+    problem_sql,
+    source_sql,
+    truncated,
+)
+from offgridflow.engines.cells import clean, quote_name
+from offgridflow.engines.lookup import fill_lookup
+from offgridflow.engines.model import Grain
+from offgridflow.engines.readers import ROWS_PER_PART, RawSql
+
+_HASHES: Final = ("_hash", "_hash_back")
+_PER_FACT: Final = frozenset({*MEASURE_COLUMNS, *CARRIED_KEYS} - {"sub_account_name"})
+
+
+def aggregate_parquet(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain, source: str | None) -> None:
+    """Create ``activity_rows`` (source, billing_period, ACTIVITY_COLUMNS, problem) from Parquet parts."""
+    lines = lines_query(raw)
+    types = key_types(con, lines)
+    keys = {name: kind for name, kind in types.items() if name not in CARRIED_KEYS}
+    once = [f"_once_{number}" for number in range(len(raw.once_sources))]
+    con.execute(f"CREATE OR REPLACE TABLE facts AS {_facts(lines, [*keys, *once], grain)}")
+    _read_keys(con, raw, [*keys, *once])
+    fill_lookup(con, raw)
+    _derive(con, raw, keys, source)
+    _join(con, raw)
+    for table in ("facts", "line_groups", "derived"):
+        con.execute(f"DROP TABLE {table}")
+
+
+def _facts(lines: str, keys: list[str], grain: Grain) -> str:
+    forth = ", ".join(map(quote_name, keys))
+    back = ", ".join(map(quote_name, reversed(keys)))
+    resource = "resource_id" if grain.resources else "NULL::VARCHAR"
+    sums = ", ".join(f"sum({name}) AS {name}" for name in MEASURES)
+    return (
+        f"SELECT hash({forth}) AS _hash, hash({back}, 1) AS _hash_back, {resource} AS resource_id, "
+        f"{truncated(grain)} AS charge_period_start, _bad, consumed_quantity IS NULL AS _no_quantity, {sums}, "
+        f"count(*) AS line_items, min(_at) AS _at FROM ({lines}) GROUP BY ALL"
+    )
+
+
+def _read_keys(con: duckdb.DuckDBPyConnection, raw: RawSql, keys: list[str]) -> None:
+    """Create ``line_groups``: the key columns of each hash, read from its first line."""
+    con.execute("CREATE OR REPLACE TABLE places AS SELECT _hash, _hash_back, min(_at) AS _at FROM facts GROUP BY ALL")
+    row = f"_at % {ROWS_PER_PART}"
+    first, last = con.execute(f"SELECT min({row}), max({row}) FROM places").fetchall()[0]
+    again = lines_query(raw, rows=f"file_row_number BETWEEN {first or 0} AND {last or 0}")
+    con.execute(
+        f"CREATE OR REPLACE TABLE line_groups AS SELECT p._hash, p._hash_back, p._at, "
+        f"{', '.join(f'k.{quote_name(key)}' for key in keys)} FROM places p JOIN ({again}) k USING (_at)",
+    )
+    con.execute("DROP TABLE places")
+
+
+def _derive(con: duckdb.DuckDBPyConnection, raw: RawSql, keys: Mapping[str, str], source: str | None) -> None:
+    """Create ``derived``: every activity column that does not differ between the groups of one key."""
+    mapped = mapped_query(raw, keys, _HASHES)
+    columns = activity_columns(con, raw, mapped)
+    selected = ", ".join(f"{columns[name]} AS {name}" for name in ACTIVITY_COLUMNS if name not in _PER_FACT)
+    problem = problem_sql(source).removeprefix("_bad OR ")
+    con.execute(
+        f"CREATE OR REPLACE TABLE derived AS SELECT {', '.join(_HASHES)}, {source_sql(source)} AS source, billing_period, "
+        f"{selected}, {problem} AS problem FROM ({mapped})",
+    )
+
+
+def _join(con: duckdb.DuckDBPyConnection, raw: RawSql) -> None:
+    """Create ``activity_rows`` from ``facts`` and ``derived``, and add up what became equal by deriving or cleaning."""
+    values = {
+        "charge_period_start": "f.charge_period_start AT TIME ZONE 'UTC'",
+        "resource_id": clean("f.resource_id", raw.mapping.null_words),
+    }
+    selected = ", ".join(
+        f"{values.get(name, f'f.{name}')} AS {name}" if name in _PER_FACT else f"d.{name}" for name in ACTIVITY_COLUMNS
+    )
+    casts = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in MEASURE_COLUMNS.items() if name in _PER_FACT)
+    con.execute(
+        f"CREATE OR REPLACE TABLE activity_rows AS SELECT * REPLACE ({casts}) FROM (SELECT d.source, d.billing_period, "
+        f"{selected}, f._no_quantity, f._bad OR d.problem AS problem FROM facts f JOIN derived d USING (_hash, _hash_back))",
+    )
+    keys = ["source", "billing_period", "problem", *(name for name in ACTIVITY_COLUMNS if name not in MEASURE_COLUMNS)]
+    unique = [name for name in keys if name not in _PER_FACT]
+    if has_equal_rows(con, "derived", unique) or _resources_are_unclean(con):
+        merge(con, "activity_rows")
+
+
+def _resources_are_unclean(con: duckdb.DuckDBPyConnection) -> bool:
+    """Tell whether cleaning may have made two resource ids equal."""
+    query = "SELECT bool_or(resource_id <> trim(resource_id) OR resource_id = '' OR lower(resource_id) = 'null') FROM facts"
+    return bool(con.execute(query).fetchall()[0][0])

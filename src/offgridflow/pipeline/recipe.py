@@ -8,7 +8,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.engines.model import Grain
 from offgridflow.factors.model import FactorSet
 from offgridflow.formats import Format
-from offgridflow.methodology.rating import rate
+from offgridflow.methodology.rating import rater_of
 from offgridflow.methodology.recipe import METHODOLOGY_VERSION, Recipe
 
 
@@ -22,7 +22,7 @@ class Kitchen:
 
     def rate_of(self, sku: Sku, month: Month) -> Rate:
         """Return the rate of a SKU in a month."""
-        return rate(sku, month, self.factors, self.recipe)
+        return rater_of(self.factors, self.recipe)(sku, month)
 
     def digest_for(self, mapping: Format) -> str:
         """Return the digest that, with a delivery's fingerprint, decides whether a commit would change anything."""

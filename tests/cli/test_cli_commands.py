@@ -257,3 +257,41 @@ def test_the_python_api_reads_what_the_commands_read(a_ledger: Path, capsys: Cap
 def test_complete_months_end_before_this_one() -> None:
     """The demo's months are the last that are over, across the turn of the year."""
     assert [str(month) for month in complete_months(date(2026, 2, 1), 3)] == ["2025-11", "2025-12", "2026-01"]
+
+
+def test_forget_needs_a_yes_and_takes_out_what_it_names(bill: Path, tmp_path: Path, capsys: Captured) -> None:
+    """Without --yes nothing happens; with it the period is gone, an older version still shows it, the rest stays."""
+    ledger = str(tmp_path / "L")
+    assert run(["ingest", str(bill), "--ledger", ledger, "--source", "mine"]) == 0
+    before = _json(capsys, "verify", "--ledger", ledger)
+    assert run(["forget", "mine", "--ledger", ledger]) == 2
+    assert "Add --yes" in capsys.readouterr().err
+    assert run(["forget", "mine", "June", "--ledger", ledger]) == 2
+    gone = _json(capsys, "forget", "mine", "2025-06", "--yes", "--ledger", ledger)
+    assert gone["forgotten"] == [{"source": "mine", "billing_period": "2025-06"}]
+    assert _json(capsys, "report", "--ledger", ledger)["rows"] == []
+    old = _json(capsys, "verify", "--ledger", ledger, "--version", str(before["ledger_version"]))
+    assert old["digest"] == before["digest"]
+    assert run(["forget", "mine", "--yes", "--ledger", ledger]) == 1
+
+
+def test_maintain_changes_no_figure_and_keeps_pinned_versions(bill: Path, tmp_path: Path, capsys: Captured) -> None:
+    """Packing and sweeping leave the digest; a pin is listed until it is taken off; a dry run removes nothing."""
+    ledger = str(tmp_path / "L")
+    assert run(["ingest", str(bill), "--ledger", ledger]) == 0
+    digest = _json(capsys, "verify", "--ledger", ledger)["digest"]
+    pinned = _json(capsys, "maintain", "--pin", "audit-2025", "--ledger", ledger)
+    assert [pin["name"] for pin in pinned["pins"]] == ["audit-2025"]
+    assert _json(capsys, "maintain", "--dry-run", "--ledger", ledger)["removed_files"] == []
+    assert run(["maintain", "--ledger", ledger]) == 0
+    assert "audit-2025" in capsys.readouterr().out
+    assert _json(capsys, "maintain", "--unpin", "audit-2025", "--ledger", ledger)["pins"] == []
+    assert _json(capsys, "verify", "--ledger", ledger)["digest"] == digest
+
+
+def test_the_demo_shows_three_clouds_and_runs_twice(tmp_path: Path, capsys: Captured) -> None:
+    """Made-up bills of AWS, Azure and Google Cloud are ingested without a failure and reported, in one command."""
+    found = _json(capsys, "demo", "--no-serve", "--folder", str(tmp_path / "demo"))
+    assert {row["provider"] for row in found["rows"]} == {"aws", "azure", "gcp"}
+    assert found["impact_total"]["total_kgco2e"] > 0
+    assert (tmp_path / "demo" / "exports").is_dir()

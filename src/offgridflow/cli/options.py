@@ -17,7 +17,10 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="Table for people; json or csv for machines.")]
+FormatOption = Annotated[
+    Format,
+    typer.Option("--format", metavar="table|json|csv", help="Table for people; json or csv for machines."),
+]
 LedgerOption = Annotated[
     str | None,
     typer.Option(

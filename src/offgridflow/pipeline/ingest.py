@@ -74,7 +74,12 @@ def _ingest_batch(shop: Shop, batch: Batch, folder: Path) -> list[PeriodResult]:
     if known is not None:
         return known
     limits = shop.options.limits
-    engine = DuckDbEngine(threads=limits.threads, memory_limit=f"{limits.memory_mib}MiB", temp_directory=folder)
+    engine = DuckDbEngine(
+        threads=limits.threads,
+        memory_limit=f"{limits.memory_mib}MiB",
+        temp_directory=folder,
+        folders=(Path(shop.ledger.uri),),
+    )
     parts = [_part_of(item) for item in batch.parts]
     shop.ports.progress("aggregate", batch.format.title, 0, 1)
     try:

@@ -77,10 +77,16 @@ def write_emissions(con: duckdb.DuckDBPyConnection, activities: str, source: str
     where = "a.source = getvariable('write_source') AND a.billing_period = getvariable('write_period')"
     con.execute("SET VARIABLE write_source = ?", [source])
     con.execute("SET VARIABLE write_period = ?", [period])
-    con.execute(
-        f"COPY (SELECT {columns} FROM ({emissions_query(activities)} WHERE {where})) TO '{_quoted(path)}' "
-        f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
-    )
+    try:
+        con.execute(
+            f"COPY (SELECT {columns} FROM ({emissions_query(activities)} WHERE {where})) TO '{_quoted(path)}' "
+            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})",
+        )
+    except duckdb.IOException as error:
+        sentence = f"The emissions of {source} {period} cannot be written: {str(error).splitlines()[0]}"
+        raise LedgerError(
+            sentence, action="Check permissions and free space of the ledger and the work folder."
+        ) from error
 
 
 def _quoted(path: Path) -> str:

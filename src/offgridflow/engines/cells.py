@@ -133,8 +133,23 @@ def sum_over_list(raw: RawColumn, field: str) -> Cell:
     return Cell(value, f"{raw.sql} IS NOT NULL AND list_count({found}) <> len({found})")
 
 
-def time_of(raw: RawColumn, styles: Sequence[str], null_words: Sequence[str], *, required: bool) -> Cell:
-    """Return a column as a TIMESTAMP in UTC. Years outside 1990 to 2199 are misread dates, so they are faults."""
+def first_time(raws: Sequence[RawColumn], styles: Sequence[str], null_words: Sequence[str], *, required: bool) -> Cell:
+    """Return the first of several columns that holds something as a TIMESTAMP in UTC.
+
+    Years outside 1990 to 2199 are misread dates, so they are faults, as is whatever is no date at all.
+    """
+    cells = [_time_of(raw, styles, null_words) for raw in raws]
+    value = cells[0].value if len(cells) == 1 else f"coalesce({', '.join(cell.value for cell in cells)})"
+    faults = [f"({cell.bad})" for cell in cells]
+    return Cell(value, f"({value}) IS NULL" if required and len(cells) == 1 else _any_fault(value, faults, required=required))
+
+
+def _any_fault(value: str, faults: Sequence[str], *, required: bool) -> str:
+    absent_too = [f"(({value}) IS NULL)"] if required else []
+    return " OR ".join((*faults, *absent_too))
+
+
+def _time_of(raw: RawColumn, styles: Sequence[str], null_words: Sequence[str]) -> Cell:
     if raw.type == "TIMESTAMP WITH TIME ZONE":
         value = f"({raw.sql} AT TIME ZONE 'UTC')"
     elif raw.type.startswith("TIMESTAMP") or raw.type == "DATE":
@@ -145,7 +160,5 @@ def time_of(raw: RawColumn, styles: Sequence[str], null_words: Sequence[str], *,
         known.extend(f"try_strptime({text}, {quote_text(style)})" for style in styles)
         value = known[0] if len(known) == 1 else f"coalesce({', '.join(known)})"
     checked = f"CASE WHEN {value} BETWEEN {_EARLIEST} AND {_LATEST} THEN {value} END"
-    if required:
-        return Cell(checked, f"({checked}) IS NULL")
     bad = f"({checked}) IS NULL AND {raw.sql} IS NOT NULL"
     return Cell(checked, bad + (f" AND NOT {absent(raw.sql, null_words)}" if raw.is_text else ""))

@@ -17,6 +17,7 @@ from offgridflow.engines.model import Grain, Part
 from offgridflow.engines.narrow import aggregate_parquet
 from offgridflow.engines.readers import RawSql, Reader, readers_of
 from offgridflow.engines.scopes import Scopes, read_scopes
+from offgridflow.engines.variants import choose_variant
 from offgridflow.formats import Format
 
 _REJECTS: Final = "rejects"
@@ -46,11 +47,16 @@ class Aggregation:
 
 @dataclass(frozen=True, slots=True)
 class DuckDbEngine:
-    """DuckDB with bounded threads and memory, spilling to ``temp_directory``."""
+    """DuckDB with bounded threads and memory, spilling to ``temp_directory``.
+
+    Where ``folders`` is given, its connections reach the parts, ``temp_directory`` and those folders, and no other file
+    and no network. Extensions are off and the configuration is locked in any case.
+    """
 
     threads: int
     memory_limit: str
     temp_directory: Path
+    folders: tuple[Path, ...] | None = None
 
     @contextmanager
     def aggregate(
@@ -70,7 +76,7 @@ class DuckDbEngine:
                 read at all (UNREADABLE, NO_PERIOD, NO_ACCOUNT, BAD_JSON).
 
         """
-        con = self.connect()
+        con = self.connect(parts)
         try:
             with _as_input_error(parts, mapping):
                 once = list({part.digest: part for part in sorted(parts, key=lambda part: part.name, reverse=True)}.values())
@@ -79,8 +85,8 @@ class DuckDbEngine:
         finally:
             con.close()
 
-    def connect(self, *, ordered: bool = False) -> duckdb.DuckDBPyConnection:
-        """Open an in-memory database under this engine's limits, without extensions or network.
+    def connect(self, parts: Sequence[Part], *, ordered: bool = False) -> duckdb.DuckDBPyConnection:
+        """Open an in-memory database that can read ``parts``, under this engine's limits.
 
         ``ordered`` gives one that keeps rows in the order of their file, on one thread.
         """
@@ -91,11 +97,18 @@ class DuckDbEngine:
                 "memory_limit": self.memory_limit,
                 "temp_directory": str(self.temp_directory / "spill"),
                 "preserve_insertion_order": ordered,
+                "enable_external_file_cache": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
+                "allow_community_extensions": False,
             },
         )
         con.execute("SET GLOBAL TimeZone = 'UTC'")
+        if self.folders is not None:
+            con.execute("SET allowed_directories = ?", [[str(folder) for folder in (self.temp_directory, *self.folders)]])
+            con.execute("SET allowed_paths = ?", [[str(part.path) for part in parts]])
+            con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
         return con
 
 
@@ -111,18 +124,21 @@ def _aggregate(con: duckdb.DuckDBPyConnection, engine: DuckDbEngine, parts: Sequ
     if not readers:
         return _nothing(con, mapping)
     rejects: list[quarantine.Reject] = []
+    money = mapping.money
     try:
+        money = choose_variant(con, raw, None)
         scopes = _scan_twice(con, raw, task, ordered, None)
     except duckdb.InvalidInputException:
         if all(part.kind != "csv" for part in parts):
             raise
+        money = choose_variant(con, raw, _REJECTS)
         scopes = _scan_twice(con, raw, task, ordered, _REJECTS)
         rejects = list(quarantine.rejected(con, readers, _REJECTS))
     _refuse_lost_lines(ordered, scopes, rejects)
     scopes.create_raw_totals(con)
     _fill_quarantine(con, engine, raw, scopes, rejects)
     con.execute(f"CREATE VIEW activities AS SELECT {_ACTIVITIES} FROM activity_rows WHERE NOT problem")
-    return Aggregation(con, scopes, mapping.money)
+    return Aggregation(con, scopes, money)
 
 
 def _scan_twice(
@@ -160,7 +176,8 @@ def _fill_quarantine(
     quarantine.insert(con, quarantine.malformed(rejects, homes))
     if con.execute("SELECT count(*) FROM activity_rows WHERE problem").fetchall() == [(0,)]:
         return
-    with engine.connect(ordered=True) as second:
+    parts = [part for reader in raw.readers for part in reader.parts]
+    with engine.connect(parts, ordered=True) as second:
         for reader, part in _parts_with_readers(raw.readers):
             quarantine.insert(con, quarantine.bad_cells(second, raw, reader, part, homes))
 

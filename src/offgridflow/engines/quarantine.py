@@ -157,6 +157,7 @@ def _query(raw: RawSql, reader: Reader, part: Part, homes: Homes, wanted: str) -
     missing = f"WHEN {clean(identity.currency, words)} IS NULL THEN '{QuarantineReason.MISSING_CURRENCY.value}:'"
     if homes.source is None:
         missing += f" WHEN {clean(identity.account, words)} IS NULL THEN '{QuarantineReason.MISSING_ACCOUNT.value}:'"
+    missing += f" WHEN ({identity.period}) IS NULL THEN '{QuarantineReason.UNREADABLE_TIME.value}:'"
     return (
         f"SELECT {wanted} FROM (SELECT number, CASE WHEN _fault IS NOT NULL THEN _fault {missing} END AS fault, _excerpt, "
         f"{clean(identity.provider, words)}, {clean(identity.account, words)}, strftime({identity.period}, '%Y-%m'), "

@@ -24,12 +24,12 @@ from offgridflow.engines.cells import (
     RawColumn,
     clean,
     element_of,
+    first_time,
     number_of,
     quote_name,
     quote_text,
     sum_over_list,
     text_of,
-    time_of,
 )
 from offgridflow.engines.model import Grain, Part
 from offgridflow.engines.opening import open_text
@@ -182,6 +182,7 @@ class RawSql:
 
     def __init__(self, mapping: Format, readers: Sequence[Reader], grain: Grain) -> None:
         self.mapping = mapping
+        self.variant: str | None = None
         self.readers = tuple(readers)
         self.tag_keys = tuple(sorted(set(grain.tag_keys)))
 
@@ -222,6 +223,7 @@ class RawSql:
         faults = [f"({cell.bad})" for cell in cells.values() if cell.bad is not None]
         values.append(f"coalesce({' OR '.join(faults) or 'false'}, false) AS _bad")
         values.append(f"(file_index + {reader.first})::BIGINT AS _part")
+        values.append(f"{quote_text(self.variant) if self.variant else 'NULL'}::VARCHAR AS variant")
         at = f"(file_index + {reader.first})::BIGINT * {ROWS_PER_PART} + file_row_number"
         values.append(f"{at if self.is_parquet else 'NULL::BIGINT'} AS _at")
         values.extend(self._once_values(reader))
@@ -242,7 +244,7 @@ class RawSql:
         if column.sum_of is not None:
             return sum_over_list(raw, column.sum_of)
         if column.kind == "time":
-            return time_of(raw, self.mapping.date_styles, words, required=column.required)
+            return first_time([own for _, own in found], self.mapping.date_styles, words, required=column.required)
         return number_of(raw, _TYPES[column.kind], words)
 
     def text(self, found: Sequence[tuple[Source, RawColumn]]) -> str:

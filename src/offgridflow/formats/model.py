@@ -22,6 +22,7 @@ _FILE: Final = re.compile(
     r"-- groups\b[^\n]*\n(?P<groups>.*?FROM grouped)\s*;\s*\Z",
     re.DOTALL,
 )
+_COLUMN_OPTIONS: Final = frozenset({"kind", "from", "once", "sum_of"})
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _KEYED: Final = re.compile(r"(?P<column>[^\[\]]+)\[(?P<key>[^\[\]]+)\]")
 
@@ -48,7 +49,7 @@ class Source:
 class Column:
     """A declared column: a name for the SQL, what it holds, and the raw columns that may give it.
 
-    Of several raw columns that are present, money, quantity and time take the first; text takes, per line, the first
+    Of several raw columns that are present, money and quantity take the first; text and time take, per line, the first
     that is not null. ``once`` columns depend on the ``once_by`` columns of the format alone and are read once per
     group, not per line. ``sum_of`` adds up that field over a list in the raw column (GCP credits).
     """
@@ -90,10 +91,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A delivery whose content, not its header, says that its money is another (Azure amortised cost)."""
+    """A delivery whose content, not its header, says that its money is another (Azure amortised cost).
+
+    It is one if ``when`` holds on some line. ``unless`` holds only on lines of the plain kind, so both together mean that
+    two exports of the same usage were given as one. The column ``variant`` of ``raw`` is its name, else NULL.
+    """
 
     name: str
     when: str
+    unless: str
     money: MoneyColumn
 
 
@@ -164,7 +170,8 @@ def _build(front: Mapping[str, Any], lines: str, groups: str, text: str) -> Form
         tag_prefixes=tuple(front.get("tag_prefixes", ("",))),
         once_by=tuple(front.get("once_by", ())),
         variants=tuple(
-            Variant(name, variant["when"], variant["money"]) for name, variant in front.get("variants", {}).items()
+            Variant(name, variant["when"].strip(), variant["unless"].strip(), variant["money"])
+            for name, variant in front.get("variants", {}).items()
         ),
     )
 
@@ -175,6 +182,10 @@ def _columns(table: Mapping[str, Any], *, required: bool) -> tuple[Column, ...]:
 
 def _column(name: str, declared: str | Mapping[str, Any], *, required: bool) -> Column:
     options: Mapping[str, Any] = {"kind": declared} if isinstance(declared, str) else declared
+    unknown = set(options) - _COLUMN_OPTIONS
+    if unknown:
+        message = f"Column {name} has options that mean nothing: {', '.join(sorted(unknown))}."
+        raise FormatFileError(message)
     kind = options.get("kind", "text")
     if kind not in get_args(Kind):
         message = f"Column {name} has the kind {kind!r}; it may be one of {', '.join(get_args(Kind))}."

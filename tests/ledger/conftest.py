@@ -1,40 +1,18 @@
 """Ledgers in temporary folders, and processes that commit to them."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import pytest
 
 from offgridflow.ledger import Ledger, Snapshot, verify
 
-if TYPE_CHECKING:
-    from tests.ledger.worker import Delivery
-
 WORKER = Path(__file__).parent / "worker.py"
-
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("ledger_worker", WORKER)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def delivery() -> "type[Delivery]":
-    """Give the class of small deliveries with known figures."""
-    found: type[Delivery] = _load().Delivery
-    return found
 
 
 @pytest.fixture

@@ -3,16 +3,14 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import pytest
 
+from ledger.worker import RATES, Delivery
 from offgridflow.domain.errors import CommitUnknownError, LedgerError, OverlapError, ShrinkError
 from offgridflow.ledger import CommitRecord, Ledger, Snapshot
-
-if TYPE_CHECKING:
-    from tests.ledger.worker import Delivery
 
 Query = Callable[[Snapshot, str], list[tuple[Any, ...]]]
 Digest = Callable[[Ledger], str]
@@ -22,11 +20,9 @@ def _tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_commit_is_live_with_all_its_rows(
-    ledger: Ledger, delivery: "type[Delivery]", query: Query, digest: Digest
-) -> None:
+def test_commit_is_live_with_all_its_rows(ledger: Ledger, query: Query, digest: Digest) -> None:
     """A committed period is live with its rows, rates, quarantined lines and record, and every law holds."""
-    result = delivery().commit(ledger)
+    result = Delivery().commit(ledger)
     assert result.status == "committed"
     live = ledger.live()["aws/111", "2025-06"]
     assert (live.commit_id, live.line_items, live.replaced_commit_id) == (result.commit_id, 41, None)
@@ -41,51 +37,39 @@ def test_commit_is_live_with_all_its_rows(
 
 
 @pytest.mark.parametrize("source", ["aws/1 ü %2F=x", "2024", "a'b\"c", "*[x]?", "..", "東京/請求", "true"])
-def test_any_source_name_reads_back(
-    ledger: Ledger, delivery: "type[Delivery]", query: Query, digest: Digest, source: str
-) -> None:
+def test_any_source_name_reads_back(ledger: Ledger, query: Query, digest: Digest, source: str) -> None:
     """A source's name comes back as text, whatever characters it holds, also when its period is replaced."""
-    bad = delivery(source=source.replace("'", "''"), quarantined=0)
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
     for variant in (0, 1):
         staging = ledger.stage(source, "2025-06")
-        delivery(variant=variant).write(con, staging.emissions_file)
-        record = delivery(variant=variant, quarantined=0).record()
-        assert ledger.commit(staging, record, rates=_rates()).status == "committed"
+        Delivery(variant=variant).write(con, staging.emissions_file)
+        record = Delivery(variant=variant, quarantined=0).record()
+        assert ledger.commit(staging, record, rates=RATES).status == "committed"
     con.close()
-    assert bad.lines == 20
     assert query(ledger.snapshot(), "SELECT source, count(*) FROM emissions GROUP BY ALL") == [(source, 20)]
     assert digest(ledger)
 
 
-def _rates() -> Any:  # noqa: ANN401  the loaded module has no static type
-    import sys  # noqa: PLC0415  the fixture loads it first
-
-    return sys.modules["ledger_worker"].RATES
-
-
-def test_same_delivery_and_recipe_is_unchanged(ledger: Ledger, delivery: "type[Delivery]") -> None:
+def test_same_delivery_and_recipe_is_unchanged(ledger: Ledger) -> None:
     """The same fingerprint under the same recipe commits nothing, and another recipe replaces."""
-    first = delivery().commit(ledger)
-    again = delivery().commit(ledger)
+    first = Delivery().commit(ledger)
+    again = Delivery().commit(ledger)
     assert (again.status, again.version, again.commit_id) == ("unchanged", first.version, first.commit_id)
     assert len(list(ledger.storage.files("emissions"))) == 1
-    record = delivery().record()
+    record = Delivery().record()
     assert ledger.find_unchanged("aws/111", "2025-06", record.fingerprint, record.recipe) is not None
     assert ledger.find_unchanged("aws/111", "2025-06", record.fingerprint, "recipe-2") is None
     assert ledger.find_unchanged("aws/111", "2025-07", record.fingerprint, record.recipe) is None
-    other = delivery(recipe="recipe-2").commit(ledger)
+    other = Delivery(recipe="recipe-2").commit(ledger)
     assert other.status == "committed"
     assert ledger.live()["aws/111", "2025-06"].replaced_commit_id == first.commit_id
 
 
-def test_replacement_leaves_the_older_version_readable(
-    ledger: Ledger, delivery: "type[Delivery]", query: Query
-) -> None:
+def test_replacement_leaves_the_older_version_readable(ledger: Ledger, query: Query) -> None:
     """A newer delivery replaces its period, and the older one can still be read by version."""
-    first = delivery(variant=0).commit(ledger)
-    second = delivery(variant=1, lines=30).commit(ledger)
+    first = Delivery(variant=0).commit(ledger)
+    second = Delivery(variant=1, lines=30).commit(ledger)
     count = "SELECT count(*), count(DISTINCT commit_id) FROM emissions"
     assert query(ledger.snapshot(), count) == [(30, 1)]
     assert query(ledger.snapshot(first.version), count) == [(20, 1)]
@@ -95,13 +79,13 @@ def test_replacement_leaves_the_older_version_readable(
         ledger.snapshot(99)
 
 
-def test_snapshot_by_instant(tmp_path: Path, delivery: "type[Delivery]", query: Query) -> None:
+def test_snapshot_by_instant(tmp_path: Path, query: Query) -> None:
     """``as_of`` gives the newest version that was committed by then; before the ledger existed it is an error."""
     now = [datetime(2025, 7, 1, tzinfo=UTC)]
     ledger = Ledger.open(tmp_path / "ledger", create=True, clock=lambda: now[0])
     for day, lines in ((2, 20), (3, 30)):
         now[0] = datetime(2025, 7, day, tzinfo=UTC)
-        delivery(lines=lines).commit(ledger)
+        Delivery(lines=lines).commit(ledger)
     count = "SELECT count(*) FROM emissions"
     found = [query(ledger.snapshot(as_of=datetime(2025, 7, day, 12, tzinfo=UTC)), count) for day in (1, 2, 3)]
     assert found == [[(0,)], [(20,)], [(30,)]]
@@ -109,21 +93,21 @@ def test_snapshot_by_instant(tmp_path: Path, delivery: "type[Delivery]", query: 
         ledger.snapshot(as_of=datetime(2025, 6, 1, tzinfo=UTC))
 
 
-def test_snapshot_is_not_disturbed_by_later_commits(ledger: Ledger, delivery: "type[Delivery]", query: Query) -> None:
+def test_snapshot_is_not_disturbed_by_later_commits(ledger: Ledger, query: Query) -> None:
     """A snapshot taken before a replacement still shows what it showed."""
-    delivery(lines=20).commit(ledger)
+    Delivery(lines=20).commit(ledger)
     before = ledger.snapshot()
-    delivery(lines=30).commit(ledger)
+    Delivery(lines=30).commit(ledger)
     assert query(before, "SELECT count(*), sum(line_items) FROM emissions") == [(20, 40)]
     assert query(before, "SELECT count(*) FROM commits") == [(1,)]
 
 
-def test_july_leaves_june_alone(ledger: Ledger, delivery: "type[Delivery]", tmp_path: Path) -> None:
+def test_july_leaves_june_alone(ledger: Ledger, tmp_path: Path) -> None:
     """A commit of July touches no byte of June's files and leaves its commit live."""
-    june = delivery(period="2025-06").commit(ledger)
+    june = Delivery(period="2025-06").commit(ledger)
     folder = tmp_path / "ledger" / "emissions"
     before = {name: content for name, content in _tree(folder).items() if "2025-06" in name}
-    delivery(period="2025-07").commit(ledger)
+    Delivery(period="2025-07").commit(ledger)
     assert {name: content for name, content in _tree(folder).items() if "2025-06" in name} == before
     assert {key[1]: live.commit_id for key, live in ledger.live().items()}["2025-06"] == june.commit_id
 
@@ -140,7 +124,7 @@ def test_empty_period_is_live(ledger: Ledger, query: Query, digest: Digest) -> N
 
 def test_empty_ledger_has_typed_views(ledger: Ledger, query: Query, digest: Digest) -> None:
     """A ledger without commits has all four views, empty and with their types."""
-    kinds = dict(query(ledger.snapshot(), "SELECT column_name, column_type FROM (DESCRIBE emissions)"))
+    kinds: dict[str, str] = dict(query(ledger.snapshot(), "SELECT column_name, column_type FROM (DESCRIBE emissions)"))
     assert (kinds["billed_cost"], kinds["tags"]) == ("DECIMAL(38,15)", "MAP(VARCHAR, VARCHAR)")
     counts = query(ledger.snapshot(), "SELECT (SELECT count(*) FROM rates), (SELECT count(*) FROM commits)")
     assert counts == [(0, 0)]
@@ -148,46 +132,46 @@ def test_empty_ledger_has_typed_views(ledger: Ledger, query: Query, digest: Dige
     assert digest(ledger)
 
 
-def test_view_types_do_not_depend_on_content(ledger: Ledger, delivery: "type[Delivery]", query: Query) -> None:
+def test_view_types_do_not_depend_on_content(ledger: Ledger, query: Query) -> None:
     """The views have the same columns and types with rows as without."""
     describe = "SELECT column_name, column_type FROM (DESCRIBE {0})"
     views = ("emissions", "rates", "quarantine", "commits")
     empty = {name: query(ledger.snapshot(), describe.format(name)) for name in views}
-    delivery().commit(ledger)
+    Delivery().commit(ledger)
     assert {name: query(ledger.snapshot(), describe.format(name)) for name in views} == empty
 
 
-def test_overlap_is_refused(ledger: Ledger, delivery: "type[Delivery]", digest: Digest) -> None:
+def test_overlap_is_refused(ledger: Ledger, digest: Digest) -> None:
     """An account's month that is live under one source is refused under another, naming both, unless allowed."""
-    delivery(source="cur").commit(ledger)
+    Delivery(source="cur").commit(ledger)
     before = digest(ledger)
     with pytest.raises(OverlapError, match=r"'cur'.*'focus'") as refused:
-        delivery(source="focus").commit(ledger)
+        Delivery(source="focus").commit(ledger)
     assert "aws account 111" in refused.value.sentence
     assert digest(ledger) == before
-    assert delivery(source="focus", account="222").commit(ledger).status == "committed"
-    assert delivery(source="focus", period="2025-07").commit(ledger).status == "committed"
-    assert delivery(source="other", allow_overlap=True).commit(ledger).status == "committed"
+    assert Delivery(source="focus", account="222").commit(ledger).status == "committed"
+    assert Delivery(source="focus", period="2025-07").commit(ledger).status == "committed"
+    assert Delivery(source="other", allow_overlap=True).commit(ledger).status == "committed"
 
 
-def test_shrinking_is_refused(ledger: Ledger, delivery: "type[Delivery]", digest: Digest) -> None:
+def test_shrinking_is_refused(ledger: Ledger, digest: Digest) -> None:
     """A replacement with under half of the lines is refused unless asked for; half is enough."""
-    delivery(lines=20, quarantined=0).commit(ledger)
+    Delivery(lines=20, quarantined=0).commit(ledger)
     before = digest(ledger)
     with pytest.raises(ShrinkError, match="18 lines, under half of the 40"):
-        delivery(lines=9, quarantined=0).commit(ledger)
+        Delivery(lines=9, quarantined=0).commit(ledger)
     assert digest(ledger) == before
-    assert delivery(lines=10, quarantined=0).commit(ledger).status == "committed"
-    assert delivery(lines=1, quarantined=0, replace=True).commit(ledger).status == "committed"
+    assert Delivery(lines=10, quarantined=0).commit(ledger).status == "committed"
+    assert Delivery(lines=1, quarantined=0, replace=True).commit(ledger).status == "committed"
 
 
-def test_abandoned_staging_leaves_nothing(ledger: Ledger, delivery: "type[Delivery]", tmp_path: Path) -> None:
+def test_abandoned_staging_leaves_nothing(ledger: Ledger, tmp_path: Path) -> None:
     """A staging that is abandoned leaves the ledger's folder byte for byte as it was."""
-    delivery().commit(ledger)
+    Delivery().commit(ledger)
     before = _tree(tmp_path / "ledger")
     con = duckdb.connect()
     staging = ledger.stage("aws/111", "2025-07")
-    delivery(period="2025-07").write(con, staging.emissions_file)
+    Delivery(period="2025-07").write(con, staging.emissions_file)
     con.close()
     staging.abandon()
     assert _tree(tmp_path / "ledger") == before
@@ -205,27 +189,25 @@ def test_abandoned_staging_leaves_nothing(ledger: Ledger, delivery: "type[Delive
         ("SELECT *, 1 AS surprise FROM delivery", "in surprise"),
     ],
 )
-def test_other_columns_are_refused(
-    ledger: Ledger, delivery: "type[Delivery]", query_text: str, match: str, digest: Digest
-) -> None:
+def test_other_columns_are_refused(ledger: Ledger, query_text: str, match: str, digest: Digest) -> None:
     """A staged file whose columns or types differ is refused by name, and the ledger stays as it was."""
     before = digest(ledger)
     con = duckdb.connect()
     staging = ledger.stage("aws/111", "2025-06")
-    delivery().write(con, staging.emissions_file)
+    Delivery().write(con, staging.emissions_file)
     con.execute(f"COPY ({query_text}) TO '{staging.emissions_file(0)}' (FORMAT parquet)")
     con.close()
     with pytest.raises(LedgerError, match=match):
-        ledger.commit(staging, delivery().record())
+        ledger.commit(staging, Delivery().record())
     assert digest(ledger) == before
 
 
-def test_missing_staged_file_is_refused(ledger: Ledger, delivery: "type[Delivery]") -> None:
+def test_missing_staged_file_is_refused(ledger: Ledger) -> None:
     """A path that was given out but never written is an error, not an empty period."""
     staging = ledger.stage("aws/111", "2025-06")
     staging.emissions_file(0)
     with pytest.raises(LedgerError, match="missing or is not Parquet"):
-        ledger.commit(staging, delivery().record())
+        ledger.commit(staging, Delivery().record())
     assert ledger.live() == {}
 
 
@@ -238,18 +220,16 @@ def test_unusable_names_are_refused(ledger: Ledger, source: str, period: str) ->
         ledger.stage(source, period)
 
 
-def test_history_tells_every_commit(ledger: Ledger, delivery: "type[Delivery]") -> None:
+def test_history_tells_every_commit(ledger: Ledger) -> None:
     """The history names action, period, commit and what it replaced, newest first, down to the creation."""
-    first = delivery(lines=20).commit(ledger)
-    second = delivery(lines=30).commit(ledger)
+    first = Delivery(lines=20).commit(ledger)
+    second = Delivery(lines=30).commit(ledger)
     told = [(entry["version"], entry["action"], entry.get("replaced_commit_id")) for entry in ledger.history()]
     assert told == [(2, "commit", first.commit_id), (1, "commit", None), (0, "create", None)]
     assert ledger.history()[0]["commit_id"] == second.commit_id
 
 
-def test_lost_answer_is_read_back(
-    ledger: Ledger, delivery: "type[Delivery]", monkeypatch: pytest.MonkeyPatch, digest: Digest
-) -> None:
+def test_lost_answer_is_read_back(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, digest: Digest) -> None:
     """A commit that landed although its answer was lost is reported as committed, and counts once."""
     write = type(ledger.emissions)._write  # noqa: SLF001  the fault sits between the commit and its answer
 
@@ -259,15 +239,13 @@ def test_lost_answer_is_read_back(
 
     with monkeypatch.context() as patch:
         patch.setattr(ledger.emissions, "_write", deaf.__get__(ledger.emissions))
-        result = delivery().commit(ledger)
+        result = Delivery().commit(ledger)
     assert (result.status, result.version) == ("committed", 1)
-    assert delivery().commit(ledger).status == "unchanged"
+    assert Delivery().commit(ledger).status == "unchanged"
     assert digest(ledger)
 
 
-def test_unknown_outcome_is_its_own_error(
-    ledger: Ledger, delivery: "type[Delivery]", monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unknown_outcome_is_its_own_error(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the answer is lost and the ledger cannot be read, the outcome is unknown; a later run finds out."""
 
     def unreadable(since: int = 0) -> list[dict[str, Any]]:
@@ -281,14 +259,14 @@ def test_unknown_outcome_is_its_own_error(
         patch.setattr(ledger.emissions, "_write", deaf)
         patch.setattr(ledger.emissions, "entries", unreadable)
         with pytest.raises(CommitUnknownError):
-            delivery().commit(ledger)
-    assert delivery().commit(ledger).status == "committed"
+            Delivery().commit(ledger)
+    assert Delivery().commit(ledger).status == "committed"
 
 
-def test_clock_set_back_does_not_matter(tmp_path: Path, delivery: "type[Delivery]", query: Query) -> None:
+def test_clock_set_back_does_not_matter(tmp_path: Path, query: Query) -> None:
     """Commits are ordered by version: a clock that goes back does not bring an older delivery back."""
     instants = iter(datetime(2025, 7, 1, tzinfo=UTC) - timedelta(hours=hour) for hour in range(1000))
     ledger = Ledger.open(tmp_path / "ledger", create=True, clock=lambda: next(instants))
-    delivery(lines=20).commit(ledger)
-    delivery(lines=30).commit(ledger)
+    Delivery(lines=20).commit(ledger)
+    Delivery(lines=30).commit(ledger)
     assert query(ledger.snapshot(), "SELECT count(*) FROM emissions") == [(30,)]

@@ -47,7 +47,7 @@ def write_rows(spec: TableSpec, rows: Sequence[Sequence[object]], path: Path) ->
     """Write rows (values in the order of the columns) to a Parquet file."""
     con = connect()
     try:
-        con.execute(f"CREATE TABLE typed ({spec.definition()})")
+        con.execute(f"CREATE TEMP TABLE typed ({spec.definition()})")
         if rows:
             values = ", ".join(f"unnest(?::{kind}[])" for kind in spec.columns.values())
             con.execute(f"INSERT INTO typed SELECT {values}", [list(column) for column in zip(*rows, strict=True)])
@@ -65,14 +65,14 @@ def write_stream(spec: TableSpec, stream: ArrowStream, path: Path) -> int:
     con = connect()
     try:
         con.register("given", _Plain(stream))
-        con.execute("CREATE TABLE taken AS FROM given")
+        con.execute("CREATE TEMP TABLE taken AS FROM given")
         given = [row[0] for row in con.execute("DESCRIBE taken").fetchall()]
         names = [name for name in given if name not in spec.partition_by]
         strange = sorted(set(names) - set(spec.columns))
         if strange:
             sentence = f"The table {spec.name} has no column {', '.join(strange)}."
             raise LedgerError(sentence, action=f"Its columns are: {', '.join(spec.columns)}.")
-        con.execute(f"CREATE TABLE typed ({spec.definition()})")
+        con.execute(f"CREATE TEMP TABLE typed ({spec.definition()})")
         listed = ", ".join(f'"{name}"' for name in names)
         con.execute(f"INSERT INTO typed BY NAME SELECT {listed} FROM taken")
         _copy(con, path)

@@ -134,9 +134,8 @@ def _removal(file: LiveFile, at_ms: int) -> RemoveAction:
 
 
 def _sweep(storage: Storage, doomed: list[tuple[str, str]], *, dry_run: bool) -> Swept:
-    sizes = {
-        (table, file.path): file.size_bytes for table in {name for name, _ in doomed} for file in storage.files(table)
-    }
+    tables = {table for table, _ in doomed}
+    sizes = {(table, file.path): file.size_bytes for table in tables for file in storage.files(table)}
     there = sorted(set(doomed) & sizes.keys())
     if not dry_run:
         for table, path in there:

@@ -1,7 +1,7 @@
 """From lines to activities in two stages, so that what is costly runs on groups and not on lines.
 
-1. Lines are grouped by their raw key columns, as they are, with sums and counts. Parquet is grouped by a hash of the keys
-   (``narrow.py``), text by the keys themselves (here), for a gzip cannot be read again at a row.
+1. Lines are grouped by their raw key columns, as they are, with sums and counts. Parquet is grouped by a hash of the
+   keys (``narrow.py``), text by the keys themselves (here), for a gzip cannot be read again at a row.
 2. On the groups alone, text is cleaned, once-only columns are looked up, and the format's second SELECT derives our
    columns. Groups that become equal thereby are added up; where none do, the costly second GROUP BY is left out.
 """
@@ -26,11 +26,9 @@ _LAST_SEGMENT: Final = "regexp_extract(billing_account_id, '[^/]+$')"
 """Azure writes the account of one bill as ``8611537`` or ``/providers/.../billingAccounts/8611537``."""
 
 
-def aggregate_text(
-    con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain, source: str | None, rejects: str | None
-) -> None:
+def aggregate_text(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain, source: str | None) -> None:
     """Create ``activity_rows`` (source, billing_period, ACTIVITY_COLUMNS, problem) from CSV or JSON, or mixed parts."""
-    lines = lines_query(raw, rejects)
+    lines = lines_query(raw)
     keys = key_types(con, lines)
     con.execute(f"CREATE OR REPLACE TABLE line_groups AS {_grouping(raw, lines, list(keys), grain)}")
     fill_lookup(con, raw)
@@ -46,12 +44,12 @@ def aggregate_text(
     merge(con, "activity_rows")
 
 
-def lines_query(raw: RawSql, rejects: str | None = None, rows: str | None = None) -> str:
+def lines_query(raw: RawSql, rows: str | None = None) -> str:
     """Return the format's first SELECT over all readers, with the columns that the engine carries along."""
     carried = ["_bad", "_at", *(f"_once_{number}" for number in range(len(raw.once_sources)))]
     carried.extend(f"_tag_{number}" for number in range(len(raw.tag_keys)))
     select = raw.mapping.lines_sql.removesuffix("FROM raw")
-    return f"{select}, {', '.join(carried)} FROM ({raw.union(rejects, rows)}) AS raw"
+    return f"{select}, {', '.join(carried)} FROM ({raw.union(rows)}) AS raw"
 
 
 def key_types(con: duckdb.DuckDBPyConnection, lines: str) -> dict[str, str]:
@@ -89,7 +87,9 @@ def mapped_query(raw: RawSql, keys: Mapping[str, str], carried: Sequence[str]) -
         for key, kind in keys.items()
     ]
     selected += [f"g.{name}" for name in carried if name not in keys]
-    selected += [f"{_once(raw, column.name)} AS {quote_name(column.name)}" for column in raw.mapping.columns if column.once]
+    selected += [
+        f"{_once(raw, column.name)} AS {quote_name(column.name)}" for column in raw.mapping.columns if column.once
+    ]
     tags = [key for key in keys if key.startswith("_tag_")]
     select = raw.mapping.groups_sql.removesuffix("FROM grouped")
     grouped = f"SELECT {', '.join(selected)} FROM line_groups g{_join(raw)}"

@@ -140,13 +140,8 @@ def first_time(raws: Sequence[RawColumn], styles: Sequence[str], null_words: Seq
     """
     cells = [_time_of(raw, styles, null_words) for raw in raws]
     value = cells[0].value if len(cells) == 1 else f"coalesce({', '.join(cell.value for cell in cells)})"
-    faults = [f"({cell.bad})" for cell in cells]
-    return Cell(value, f"({value}) IS NULL" if required and len(cells) == 1 else _any_fault(value, faults, required=required))
-
-
-def _any_fault(value: str, faults: Sequence[str], *, required: bool) -> str:
-    absent_too = [f"(({value}) IS NULL)"] if required else []
-    return " OR ".join((*faults, *absent_too))
+    faults = [f"({cell.bad})" for cell in cells] + ([f"(({value}) IS NULL)"] if required else [])
+    return Cell(value, " OR ".join(faults))
 
 
 def _time_of(raw: RawColumn, styles: Sequence[str], null_words: Sequence[str]) -> Cell:

@@ -15,10 +15,11 @@ from offgridflow.engines import quarantine
 from offgridflow.engines.aggregate import aggregate_text
 from offgridflow.engines.model import Grain, Part
 from offgridflow.engines.narrow import aggregate_parquet
-from offgridflow.engines.readers import RawSql, Reader, readers_of
+from offgridflow.engines.readers import CsvMode, RawSql, Reader, readers_of
 from offgridflow.engines.scopes import Scopes, read_scopes
 from offgridflow.engines.variants import choose_variant
 from offgridflow.formats import Format
+from offgridflow.formats.model import MoneyColumn
 
 _REJECTS: Final = "rejects"
 _ACTIVITIES: Final = ", ".join(("source", "billing_period", *ACTIVITY_COLUMNS))
@@ -29,12 +30,13 @@ class Aggregation:
     """The outcome of one aggregation: ``activities``, ``quarantine`` and ``raw_totals`` on ``con``.
 
     ``activities`` has source, billing_period and ACTIVITY_COLUMNS; ``raw_totals`` (source, billing_period,
-    billing_currency, line_items, money) comes from its own scan of the raw files. ``money_column`` is the conserved one.
+    billing_currency, line_items, money) comes from its own scan of the raw files. ``money_column`` is the conserved
+    one.
     """
 
     con: duckdb.DuckDBPyConnection
     scopes: Scopes
-    money_column: str
+    money_column: MoneyColumn
 
     def part_names(self, source: str, billing_period: str) -> frozenset[str]:
         """Return the names of the parts that hold lines of a period."""
@@ -79,7 +81,9 @@ class DuckDbEngine:
         con = self.connect(parts)
         try:
             with _as_input_error(parts, mapping):
-                once = list({part.digest: part for part in sorted(parts, key=lambda part: part.name, reverse=True)}.values())
+                once = list(
+                    {part.digest: part for part in sorted(parts, key=lambda part: part.name, reverse=True)}.values()
+                )
                 found = _aggregate(con, self, once, (mapping, grain, source))
             yield found
         finally:
@@ -105,53 +109,63 @@ class DuckDbEngine:
         )
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         if self.folders is not None:
-            con.execute("SET allowed_directories = ?", [[str(folder) for folder in (self.temp_directory, *self.folders)]])
+            con.execute(
+                "SET allowed_directories = ?", [[str(folder) for folder in (self.temp_directory, *self.folders)]]
+            )
             con.execute("SET allowed_paths = ?", [[str(part.path) for part in parts]])
             con.execute("SET enable_external_access = false")
         con.execute("SET lock_configuration = true")
         return con
 
 
+def _once_each(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts without those that come twice (equal digest)."""
+    return list({part.digest: part for part in sorted(parts, key=lambda part: part.name, reverse=True)}.values())
+
+
 _Task = tuple[Format, Grain, str | None]
+_MODES: Final = (CsvMode(), CsvMode(rejects=_REJECTS), CsvMode(strict=False, rejects=_REJECTS))
+"""Tried in turn on CSV, each only where DuckDB refuses a record or file in the one before."""
 
 
 def _aggregate(con: duckdb.DuckDBPyConnection, engine: DuckDbEngine, parts: Sequence[Part], task: _Task) -> Aggregation:
-    mapping, grain, source = task
+    mapping, grain, _ = task
     readers = readers_of(con, parts)
-    ordered = [part for reader in readers for part in reader.parts]
     raw = RawSql(mapping, readers, grain)
     quarantine.create_table(con)
     if not readers:
         return _nothing(con, mapping)
-    rejects: list[quarantine.Reject] = []
-    money = mapping.money
-    try:
-        money = choose_variant(con, raw, None)
-        scopes = _scan_twice(con, raw, task, ordered, None)
-    except duckdb.InvalidInputException:
-        if all(part.kind != "csv" for part in parts):
-            raise
-        money = choose_variant(con, raw, _REJECTS)
-        scopes = _scan_twice(con, raw, task, ordered, _REJECTS)
-        rejects = list(quarantine.rejected(con, readers, _REJECTS))
-    _refuse_lost_lines(ordered, scopes, rejects)
+    scopes, money = _scan(con, raw, task)
+    rejects = list(quarantine.rejected(con, readers, raw.mode.rejects)) if raw.mode.rejects else []
+    _refuse_lost_lines(raw.parts, scopes, rejects)
     scopes.create_raw_totals(con)
     _fill_quarantine(con, engine, raw, scopes, rejects)
     con.execute(f"CREATE VIEW activities AS SELECT {_ACTIVITIES} FROM activity_rows WHERE NOT problem")
     return Aggregation(con, scopes, money)
 
 
-def _scan_twice(
-    con: duckdb.DuckDBPyConnection, raw: RawSql, task: _Task, parts: Sequence[Part], rejects: str | None
-) -> Scopes:
-    """Aggregate and, on a connection of its own, take the raw totals; at the same time, for a gzip keeps one core busy."""
+def _scan(con: duckdb.DuckDBPyConnection, raw: RawSql, task: _Task) -> tuple[Scopes, MoneyColumn]:
+    """Scan in the first mode that works; leave ``raw`` in it."""
+    for mode in _MODES:
+        raw.mode = mode
+        try:
+            money = choose_variant(con, raw)
+            return _scan_twice(con, raw, task), money
+        except duckdb.InvalidInputException:
+            if mode is _MODES[-1] or all(part.kind != "csv" for part in raw.parts):
+                raise
+    raise AssertionError  # the last mode returns or raises
+
+
+def _scan_twice(con: duckdb.DuckDBPyConnection, raw: RawSql, task: _Task) -> Scopes:
+    """Aggregate and, on a connection of its own, take the raw totals: at once, for one gzip keeps one core busy."""
     _, grain, source = task
     with con.cursor() as cursor, ThreadPoolExecutor(max_workers=1) as pool:
-        totals = pool.submit(read_scopes, cursor, raw, source, parts, rejects)
+        totals = pool.submit(read_scopes, cursor, raw, source, raw.parts)
         if raw.is_parquet:
             aggregate_parquet(con, raw, grain, source)
         else:
-            aggregate_text(con, raw, grain, source, rejects)
+            aggregate_text(con, raw, grain, source)
         return totals.result()
 
 
@@ -176,8 +190,7 @@ def _fill_quarantine(
     quarantine.insert(con, quarantine.malformed(rejects, homes))
     if con.execute("SELECT count(*) FROM activity_rows WHERE problem").fetchall() == [(0,)]:
         return
-    parts = [part for reader in raw.readers for part in reader.parts]
-    with engine.connect(parts, ordered=True) as second:
+    with engine.connect(raw.parts, ordered=True) as second:
         for reader, part in _parts_with_readers(raw.readers):
             quarantine.insert(con, quarantine.bad_cells(second, raw, reader, part, homes))
 
@@ -189,7 +202,7 @@ def _parts_with_readers(readers: Sequence[Reader]) -> Iterator[tuple[Reader, Par
 
 
 def _refuse_lost_lines(parts: Sequence[Part], scopes: Scopes, rejects: Sequence[quarantine.Reject]) -> None:
-    """Raise InputError where what was read and rejected is not what the independent pass counted; else count the rejected."""
+    """Raise InputError where what was read and refused is not what the independent pass counted."""
     for part in parts:
         refused = sum(reject.part == part.name for reject in rejects)
         read = scopes.lines_of(part.name)
@@ -216,4 +229,6 @@ def _as_input_error(parts: Sequence[Part], mapping: Format) -> Iterator[None]:
             sentence = f"{names}: the amounts of some group add up to more than 10^23."
             raise InputError(sentence, action="Check the cost and quantity columns.", code="OVERFLOW") from error
         sentence = f"{names}: DuckDB cannot read it as {mapping.title}: {first}"
-        raise InputError(sentence, action="Check that the file is complete, and export it again.", code="UNREADABLE") from error
+        raise InputError(
+            sentence, action="Check that the file is complete, and export it again.", code="UNREADABLE"
+        ) from error

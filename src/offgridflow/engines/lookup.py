@@ -58,5 +58,5 @@ def _select(raw: RawSql, reader: Reader, position: int, rows: Sequence[int]) -> 
         if len(rows) <= _MOST_LISTED
         else f"({at}) IN (SELECT _at FROM once_rows)"
     )
-    table = reader.table(parts=[reader.parts[position - reader.first]])
+    table = reader.table(raw.mode, parts=[reader.parts[position - reader.first]])
     return f"SELECT {at} AS _at, {', '.join(values)} FROM {table} WHERE {wanted}"

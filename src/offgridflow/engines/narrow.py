@@ -1,8 +1,8 @@
 """Group Parquet lines by a hash of their many key columns, then read the keys again for one line of each group.
 
 A GROUP BY over twenty text columns spends most of its time on comparing and copying text. Parquet columns come as
-dictionaries, whose hash costs next to nothing, so ``facts`` has the hash, the day and the resource as its only keys, and
-remembers where the first line of each group stands. ``line_groups`` then has one row per distinct key, read at that
+dictionaries, whose hash costs next to nothing, so ``facts`` has the hash, the day and the resource as its only keys,
+and remembers where the first line of each group stands. ``line_groups`` then has one row per distinct key, read at that
 place, and all that is derived is derived there: some ten thousand rows instead of millions.
 
 The hash is two 64-bit hashes over the columns in opposite order; that two of a million different keys share both has a
@@ -84,8 +84,8 @@ def _derive(con: duckdb.DuckDBPyConnection, raw: RawSql, keys: Mapping[str, str]
     selected = ", ".join(f"{columns[name]} AS {name}" for name in ACTIVITY_COLUMNS if name not in _PER_FACT)
     problem = problem_sql(source).removeprefix("_bad OR ")
     con.execute(
-        f"CREATE OR REPLACE TABLE derived AS SELECT {', '.join(_HASHES)}, {source_sql(source)} AS source, billing_period, "
-        f"{selected}, {problem} AS problem FROM ({mapped})",
+        f"CREATE OR REPLACE TABLE derived AS SELECT {', '.join(_HASHES)}, {source_sql(source)} AS source, "
+        f"billing_period, {selected}, {problem} AS problem FROM ({mapped})",
     )
 
 
@@ -98,10 +98,13 @@ def _join(con: duckdb.DuckDBPyConnection, raw: RawSql) -> None:
     selected = ", ".join(
         f"{values.get(name, f'f.{name}')} AS {name}" if name in _PER_FACT else f"d.{name}" for name in ACTIVITY_COLUMNS
     )
-    casts = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in MEASURE_COLUMNS.items() if name in _PER_FACT)
+    casts = ", ".join(
+        f"CAST({name} AS {kind}) AS {name}" for name, kind in MEASURE_COLUMNS.items() if name in _PER_FACT
+    )
     con.execute(
         f"CREATE OR REPLACE TABLE activity_rows AS SELECT * REPLACE ({casts}) FROM (SELECT d.source, d.billing_period, "
-        f"{selected}, f._no_quantity, f._bad OR d.problem AS problem FROM facts f JOIN derived d USING (_hash, _hash_back))",
+        f"{selected}, f._no_quantity, f._bad OR d.problem AS problem "
+        f"FROM facts f JOIN derived d USING (_hash, _hash_back))",
     )
     keys = ["source", "billing_period", "problem", *(name for name in ACTIVITY_COLUMNS if name not in MEASURE_COLUMNS)]
     unique = [name for name in keys if name not in _PER_FACT]
@@ -111,5 +114,7 @@ def _join(con: duckdb.DuckDBPyConnection, raw: RawSql) -> None:
 
 def _resources_are_unclean(con: duckdb.DuckDBPyConnection) -> bool:
     """Tell whether cleaning may have made two resource ids equal."""
-    query = "SELECT bool_or(resource_id <> trim(resource_id) OR resource_id = '' OR lower(resource_id) = 'null') FROM facts"
+    query = (
+        "SELECT bool_or(resource_id <> trim(resource_id) OR resource_id = '' OR lower(resource_id) = 'null') FROM facts"
+    )
     return bool(con.execute(query).fetchall()[0][0])

@@ -12,7 +12,7 @@ from offgridflow.domain.reasons import QuarantineReason
 from offgridflow.engines.cells import clean, quote_name, quote_text, text_of
 from offgridflow.engines.model import Part
 from offgridflow.engines.opening import open_text
-from offgridflow.engines.readers import MAX_LINE_BYTES, RawSql, Reader
+from offgridflow.engines.readers import MAX_LINE_BYTES, CsvMode, RawSql, Reader
 from offgridflow.engines.scopes import Homes
 from offgridflow.formats import Column
 
@@ -43,7 +43,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """One quarantined line. ``line_number`` is the physical line where the record starts; of Parquet, the row from 1."""
+    """One quarantined line. ``line_number`` is the physical line where the record starts; in Parquet the row, from 1."""
 
     source: str
     billing_period: str
@@ -117,7 +117,9 @@ def malformed(rejects: Sequence[Reject], homes: Homes) -> Iterator[BadLine]:
         )  # fmt: skip
 
 
-def bad_cells(con: duckdb.DuckDBPyConnection, raw: RawSql, reader: Reader, part: Part, homes: Homes) -> Iterator[BadLine]:
+def bad_cells(
+    con: duckdb.DuckDBPyConnection, raw: RawSql, reader: Reader, part: Part, homes: Homes
+) -> Iterator[BadLine]:
     """Yield the lines of one part with a cell that could not be read.
 
     ``con`` must run on one thread and keep the order of the file, so that rows can be counted.
@@ -150,7 +152,7 @@ def _bad_line(row: tuple[Any, ...], part: Part, homes: Homes, starts: dict[int, 
 def _query(raw: RawSql, reader: Reader, part: Part, homes: Homes, wanted: str) -> str:
     """Return the SELECT of the bad lines of one part: row number from 1, fault, excerpt, and whose they are."""
     identity, words = raw.mapping.identity, raw.mapping.null_words
-    table = reader.table(parts=[part]) if part.kind != "csv" else reader.table("again", parts=[part])
+    table = reader.table(CsvMode(strict=raw.mode.strict, rejects="again"), parts=[part])
     cells = ", ".join(f"{cell.value} AS {quote_name(name)}" for name, cell in raw.cells(reader).items())
     number = "file_row_number + 1" if part.kind == "parquet" else "row_number() OVER ()"
     fault, excerpt = _faults(raw, reader)
@@ -159,8 +161,8 @@ def _query(raw: RawSql, reader: Reader, part: Part, homes: Homes, wanted: str) -
         missing += f" WHEN {clean(identity.account, words)} IS NULL THEN '{QuarantineReason.MISSING_ACCOUNT.value}:'"
     missing += f" WHEN ({identity.period}) IS NULL THEN '{QuarantineReason.UNREADABLE_TIME.value}:'"
     return (
-        f"SELECT {wanted} FROM (SELECT number, CASE WHEN _fault IS NOT NULL THEN _fault {missing} END AS fault, _excerpt, "
-        f"{clean(identity.provider, words)}, {clean(identity.account, words)}, strftime({identity.period}, '%Y-%m'), "
+        f"SELECT {wanted} FROM (SELECT number, CASE WHEN _fault IS NOT NULL THEN _fault {missing} END AS fault, "
+        f"_excerpt, {clean(identity.provider, words)}, {clean(identity.account, words)}, strftime({identity.period}, '%Y-%m'), "
         f"{clean(identity.currency, words)}, {identity.money} "
         f"FROM (SELECT {number} AS number, {fault} AS _fault, {excerpt} AS _excerpt, {cells} FROM {table}) AS raw"
         f") WHERE fault IS NOT NULL ORDER BY number"

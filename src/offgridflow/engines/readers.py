@@ -44,6 +44,17 @@ _CSV_SAMPLE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
+class CsvMode:
+    """How CSV is read: ``strict`` as RFC 4180 has it; records that are refused go to tables ``<rejects>_N`` if given.
+
+    Keeping what is refused costs time, and some whole files (line ends of two kinds) pass only where not strict.
+    """
+
+    strict: bool = True
+    rejects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Parts that share kind, packing, delimiter and columns. ``first`` is the position of its first part."""
 
@@ -53,8 +64,8 @@ class Reader:
     packing: str
     first: int
 
-    def table(self, rejects: str | None = None, parts: Sequence[Part] | None = None) -> str:
-        """Return the table function over the parts; malformed CSV records go to the table ``rejects`` if given."""
+    def table(self, mode: CsvMode, number: int = 0, parts: Sequence[Part] | None = None) -> str:
+        """Return the table function over the parts, or some of them. ``number`` tells apart the tables of rejects."""
         paths = "[" + ", ".join(quote_text(str(part.path)) for part in (parts or self.parts)) + "]"
         kind = self.parts[0].kind
         if kind == "parquet":
@@ -65,13 +76,14 @@ class Reader:
                 f"maximum_object_size={MAX_LINE_BYTES}, hive_partitioning=false)"
             )
         names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self.header)))
+        rejects = f"{mode.rejects}_{number}"
         kept = f", store_rejects=true, rejects_table='{rejects}', rejects_scan='{rejects}_scans', rejects_limit=0"
         return (
             f"read_csv({paths}, header=true, auto_detect=false, columns={{{names}}}, "
-            f"delim={quote_text(self.parts[0].delimiter)}, quote='\"', escape='\"', strict_mode=true, "
-            f"null_padding=false, nullstr='', allow_quoted_nulls=true, compression='{self.packing}', "
+            f"delim={quote_text(self.parts[0].delimiter)}, quote='\"', escape='\"', "
+            f"strict_mode={str(mode.strict).lower()}, null_padding=false, nullstr='', allow_quoted_nulls=true, compression='{self.packing}', "
             f"max_line_size={MAX_LINE_BYTES}, buffer_size={2 * MAX_LINE_BYTES}, hive_partitioning=false"
-            f"{kept if rejects else ''})"
+            f"{kept if mode.rejects else ''})"
         )
 
     def find(self, name: str) -> RawColumn | None:
@@ -104,7 +116,8 @@ def packing_of(part: Part) -> str:
 
 def _columns_of(con: duckdb.DuckDBPyConnection, part: Part) -> tuple[tuple[RawColumn, ...], tuple[str, ...]]:
     if part.kind == "parquet":
-        relation = con.sql(f"SELECT * FROM read_parquet({quote_text(str(part.path))}, binary_as_string=true, hive_partitioning=false)")
+        table = f"read_parquet({quote_text(str(part.path))}, binary_as_string=true, hive_partitioning=false)"
+        relation = con.sql(f"SELECT * FROM {table}")
         found = [
             column
             for name, kind in zip(relation.columns, relation.types, strict=True)
@@ -152,7 +165,9 @@ def _json_columns(part: Part) -> list[RawColumn]:
                 record = json.loads(line)
             except ValueError as error:
                 sentence = f"{part.name} is not one JSON object a line."
-                raise InputError(sentence, action="Unload the table as newline-delimited JSON.", code="BAD_JSON") from error
+                raise InputError(
+                    sentence, action="Unload the table as newline-delimited JSON.", code="BAD_JSON"
+                ) from error
             paths.update(dict.fromkeys(_paths_of(record, ())))
     return [_json_column(path) for path in paths]
 
@@ -183,8 +198,14 @@ class RawSql:
     def __init__(self, mapping: Format, readers: Sequence[Reader], grain: Grain) -> None:
         self.mapping = mapping
         self.variant: str | None = None
+        self.mode = CsvMode()
         self.readers = tuple(readers)
         self.tag_keys = tuple(sorted(set(grain.tag_keys)))
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts, at their positions."""
+        return tuple(part for reader in self.readers for part in reader.parts)
 
     @property
     def is_parquet(self) -> bool:
@@ -200,7 +221,9 @@ class RawSql:
 
     def has_nested_once(self, reader: Reader) -> bool:
         """Whether some ``once`` column of the reader is nested, so that it is worth a second, sparse read."""
-        found = [reader.find(source.column) for column in self.mapping.columns if column.once for source in column.sources]
+        found = [
+            reader.find(source.column) for column in self.mapping.columns if column.once for source in column.sources
+        ]
         return any(raw is not None and raw.is_nested for raw in found)
 
     @property
@@ -208,11 +231,11 @@ class RawSql:
         """Whether some ``once`` column is nested in some reader, so that ``once_values`` is joined."""
         return any(self.has_nested_once(reader) for reader in self.readers)
 
-    def union(self, rejects: str | None = None, rows: str | None = None) -> str:
+    def union(self, rows: str | None = None) -> str:
         """Return the SELECT over all readers, of Parquet with a condition on ``rows`` if given."""
         where = f" WHERE {rows}" if rows else ""
         return " UNION ALL ".join(
-            self.of_reader(reader, reader.table(f"{rejects}_{number}" if rejects else None) + where)
+            self.of_reader(reader, reader.table(self.mode, number) + where)
             for number, reader in enumerate(self.readers)
         )
 
@@ -257,7 +280,8 @@ class RawSql:
     def _once_values(self, reader: Reader) -> list[str]:
         found = [(number, reader.find(name)) for number, name in enumerate(self.once_sources)]
         return [
-            f"{'NULL::VARCHAR' if raw is None or raw.is_nested else text_of(raw)} AS _once_{number}" for number, raw in found
+            f"{'NULL::VARCHAR' if raw is None or raw.is_nested else text_of(raw)} AS _once_{number}"
+            for number, raw in found
         ]
 
     def _tag(self, reader: Reader, key: str) -> str:

@@ -132,14 +132,12 @@ def _homes_of(rows: Sequence[RawScope], source: str | None) -> Homes | None:
     return Homes(by_part, min(home for _, home in named), source)
 
 
-def read_scopes(
-    con: duckdb.DuckDBPyConnection, raw: RawSql, source: str | None, parts: Sequence[Part], rejects: str | None
-) -> Scopes:
+def read_scopes(con: duckdb.DuckDBPyConnection, raw: RawSql, source: str | None, parts: Sequence[Part]) -> Scopes:
     """Scan the raw files for lines and money by part, provider, account, period and currency.
 
     Raises InputError where there are lines, and none says which billing period it belongs to, or which account.
     """
-    rows = [_raw_scope(row, parts) for row in con.execute(_query(raw, rejects)).fetchall()]
+    rows = [_raw_scope(row, parts) for row in con.execute(_query(raw)).fetchall()]
     scopes = Scopes(rows, source)
     if rows and scopes.homes is None:
         what = "account" if any(row.billing_period for row in rows) else "billing period"
@@ -149,14 +147,14 @@ def read_scopes(
     return scopes
 
 
-def _query(raw: RawSql, rejects: str | None) -> str:
+def _query(raw: RawSql) -> str:
     identity, words = raw.mapping.identity, raw.mapping.null_words
     return (
         f"SELECT _part, {clean('provider', words)}, {clean('account', words)}, strftime(day, '%Y-%m'), "
         f"{clean('currency', words)}, sum(lines)::BIGINT, sum(money) FROM ("
         f"SELECT _part, {identity.provider} AS provider, {identity.account} AS account, {identity.period} AS day, "
         f"{identity.currency} AS currency, count(*) AS lines, coalesce(sum({identity.money}), 0) AS money "
-        f"FROM ({raw.union(rejects)}) AS raw GROUP BY ALL) GROUP BY ALL"
+        f"FROM ({raw.union()}) AS raw GROUP BY ALL) GROUP BY ALL"
     )
 
 

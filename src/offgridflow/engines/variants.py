@@ -7,15 +7,15 @@ from offgridflow.engines.readers import RawSql
 from offgridflow.formats.model import MoneyColumn
 
 
-def choose_variant(con: duckdb.DuckDBPyConnection, raw: RawSql, rejects: str | None) -> MoneyColumn:
+def choose_variant(con: duckdb.DuckDBPyConnection, raw: RawSql) -> MoneyColumn:
     """Set the variant of ``raw`` from the content of its parts, and return the column that is conserved.
 
-    Raises InputError (MIXED_VARIANTS) where some lines can only be of the variant and others only of the plain kind: both
-    exports describe the same usage, and would count it twice.
+    Raises InputError (MIXED_VARIANTS) where some lines can only be of the variant and others only of the plain kind:
+    both exports describe the same usage, and would count it twice.
     """
     for variant in raw.mapping.variants:
         own, plain = con.execute(
-            f"SELECT bool_or({variant.when}), bool_or({variant.unless}) FROM ({raw.union(rejects)}) AS raw",
+            f"SELECT bool_or({variant.when}), bool_or({variant.unless}) FROM ({raw.union()}) AS raw",
         ).fetchall()[0]
         if own and plain:
             names = ", ".join(part.name for reader in raw.readers for part in reader.parts)

@@ -1,7 +1,16 @@
 """One SQL mapping, one detection rule and one fixture per billing format."""
 
 from offgridflow.formats.header import index_of, names_of, normal_name, normal_names
-from offgridflow.formats.model import Column, Detection, Format, FormatFileError, Identity, Source, Variant, parse_format
+from offgridflow.formats.model import (
+    Column,
+    Detection,
+    Format,
+    FormatFileError,
+    Identity,
+    Source,
+    Variant,
+    parse_format,
+)
 from offgridflow.formats.registry import detect, format_by_name, refusal, registry
 
 __all__ = [

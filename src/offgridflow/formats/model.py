@@ -1,7 +1,7 @@
 """A billing format: what its SQL file declares.
 
-A format is ONE file ``formats/mappings/<name>.sql``: a front matter (TOML between ``/*---`` and ``---*/``) that says how to know
-the format and which raw columns it reads, then two plain SELECTs. ``docs/formats.md`` explains it with an example.
+A format is ONE file ``formats/mappings/<name>.sql``: a front matter (TOML between ``/*---`` and ``---*/``) that says how
+to know the format and which raw columns it reads, then two plain SELECTs. ``docs/formats.md`` explains it with an example.
 """
 
 import re
@@ -93,8 +93,8 @@ class Identity:
 class Variant:
     """A delivery whose content, not its header, says that its money is another (Azure amortised cost).
 
-    It is one if ``when`` holds on some line. ``unless`` holds only on lines of the plain kind, so both together mean that
-    two exports of the same usage were given as one. The column ``variant`` of ``raw`` is its name, else NULL.
+    It is one if ``when`` holds on some line. ``unless`` holds only on lines of the plain kind, so both together mean
+    that two exports of the same usage were given as one. The column ``variant`` of ``raw`` is its name, else NULL.
     """
 
     name: str

@@ -17,7 +17,9 @@ _SHOWN_LENGTH: Final = 60
 def registry() -> tuple[Format, ...]:
     """Return every format of this installation by name: one per ``*.sql`` file in ``formats/mappings``."""
     folder = files("offgridflow.formats") / "mappings"
-    found = [parse_format(entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".sql")]
+    found = [
+        parse_format(entry.read_text(encoding="utf-8")) for entry in folder.iterdir() if entry.name.endswith(".sql")
+    ]
     return tuple(sorted(found, key=lambda known: known.name))
 
 
@@ -65,4 +67,6 @@ def _shown(columns: Sequence[str]) -> str:
     if not names:
         return "none"
     rest = len(names) - _SHOWN_COLUMNS
-    return ", ".join(repr(name.strip("\ufeff")) for name in names[:_SHOWN_COLUMNS]) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(repr(name.strip("\ufeff")) for name in names[:_SHOWN_COLUMNS]) + (
+        f" and {rest} more" if rest > 0 else ""
+    )

@@ -51,7 +51,7 @@ class RangeSource(Protocol):
     they come, so strip the quotes here if the listing comes without them.
     """
 
-    def __call__(self, offset: int, etag: str | None) -> Body:
+    def __call__(self, offset: int, etag: str | None, /) -> Body:
         """Return the body from ``offset`` on; with ``etag``, only if the object still has it (``If-Match``)."""
         ...
 

@@ -19,6 +19,7 @@ from offgridflow.cloud.errors import (
     TransientError,
     UnknownError,
     class_of,
+    class_of_status,
     error_of,
     is_throttling,
 )
@@ -53,6 +54,7 @@ def test_every_status_has_a_decision(provider: str) -> None:
         assert class_of(Failure(provider, "op", status=status)) is expected_class(status), status
         code_unknown = Failure(provider, "op", status=status, code="NeverHeardOf", exception="SomeError")
         assert class_of(code_unknown) is expected_class(status), status
+        assert class_of_status(status) is expected_class(status), status
 
 
 def test_a_code_decides_before_the_status() -> None:

@@ -17,13 +17,14 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.identity import ClientSecretCredential
 from azure.mgmt.carbonoptimization import CarbonOptimizationMgmtClient
-from azure.storage.blob import BlobClient
+from azure.storage.blob import BlobClient, StorageErrorCode
 from botocore.config import Config
 from urllib3 import HTTPConnectionPool
 from urllib3.exceptions import MaxRetryError
 
+from offgridflow.cloud.codes import CODES, EXCEPTION_CLASS, ErrorClass
 from offgridflow.cloud.door import Door, Rules, utc_now
-from offgridflow.cloud.errors import ClassifiedError, Failure
+from offgridflow.cloud.errors import ClassifiedError, Failure, class_of, is_throttling
 from offgridflow.cloud.retry import RetryPolicy
 from offgridflow.cloud.translate import failure_of
 from offgridflow.testing import (
@@ -43,6 +44,7 @@ from offgridflow.testing import (
 storage = importlib.import_module("google.cloud.storage")
 bigquery = importlib.import_module("google.cloud.bigquery")
 google_auth = importlib.import_module("google.auth.exceptions")
+botocore_standard = importlib.import_module("botocore.retries.standard")
 credentials = importlib.import_module("google.auth.credentials")
 
 CANARY = "c4n4rySecretValue"
@@ -386,3 +388,49 @@ def test_corrupt_bytes_are_seen_by_boto3_only_with_a_checksum() -> None:
         cloud.inject(Corrupt(at_byte=5))
         with s3(cloud) as use:
             assert use() != CONTENT
+
+
+def test_every_code_that_botocore_retries_is_transient() -> None:
+    """Botocore's own lists of transient and throttling codes are in the table, the latter as throttling."""
+    transient = botocore_standard.TransientRetryableChecker()._transient_error_codes  # noqa: SLF001 - the SDK's list
+    throttling = botocore_standard.ThrottledRetryableChecker()._throttled_error_codes  # noqa: SLF001 - the SDK's list
+    assert {CODES["aws"].get(code) for code in [*transient, *throttling]} == {ErrorClass.TRANSIENT}
+    assert all(is_throttling("aws", None, code) for code in throttling)
+
+
+def test_every_exception_that_botocore_retries_is_transient() -> None:
+    """All transport errors of botocore are transient by their type, except those of TLS, where the cause decides."""
+    kinds = [kind for kind in vars(botocore.exceptions).values() if isinstance(kind, type)]
+    roots = (botocore.exceptions.ConnectionError, botocore.exceptions.HTTPClientError)
+    network = [kind for kind in kinds if issubclass(kind, roots)]
+    assert len(network) >= 8
+    for kind in network:
+        error = kind(endpoint_url="x", proxy_url="x", error=OSError())
+        failure = failure_of(error, "aws", "o", utc_now)
+        assert failure is not None
+        assert EXCEPTION_CLASS[failure.exception or ""] is ErrorClass.TRANSIENT, kind
+
+
+def test_every_storage_code_of_azure_has_a_decision() -> None:
+    """All codes of azure-storage-blob fall into a class with any 4xx; those that the SDK retries are transient."""
+    codes = [code.value for code in StorageErrorCode]
+    assert len(codes) > 100
+    for code in codes:
+        assert class_of(Failure("azure", "o", status=400, code=code)) is not ErrorClass.UNKNOWN
+    retried = ("OperationTimedOut", "InternalError", "ServerBusy")
+    assert {class_of(Failure("azure", "o", status=500, code=code)) for code in retried} == {ErrorClass.TRANSIENT}
+    gone = [code for code in codes if code.endswith(("BlobNotFound", "ContainerNotFound", "ResourceNotFound"))]
+    assert {class_of(Failure("azure", "o", status=404, code=code)) for code in gone} == {ErrorClass.NOT_FOUND}
+
+
+def test_every_reason_of_bigquery_has_a_decision() -> None:
+    """All reasons that google-cloud-bigquery knows have a class, and those that it retries are transient."""
+    base = importlib.import_module("google.cloud.bigquery.job.base")
+    reasons = base._ERROR_REASON_TO_EXCEPTION  # noqa: SLF001 - the SDK's table
+    retry = importlib.import_module("google.cloud.bigquery.retry")
+    assert len(reasons) > 15
+    for reason, status in reasons.items():
+        failure = Failure("gcp", "o", status=int(status), code=reason)
+        assert class_of(failure) is not ErrorClass.UNKNOWN or reason == "stopped"
+    retried = {*retry._RETRYABLE_REASONS, *retry.job_retry_reasons}  # noqa: SLF001 - the SDK's list
+    assert {class_of(Failure("gcp", "o", status=500, code=reason)) for reason in retried} == {ErrorClass.TRANSIENT}

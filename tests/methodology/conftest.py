@@ -42,6 +42,8 @@ COEFFICIENTS: dict[str, tuple[float, float, float]] = {
     "extra_socket_kgco2e": (100.0, 100.0, 100.0),
     "dram_kgco2e_per_gb": (533 / 384,) * 3,
     "dram_in_base_gb": (16.0, 16.0, 16.0),
+    "default_host_vcpu": (128.0, 128.0, 128.0),
+    "default_host_sockets": (2.0, 2.0, 2.0),
     "ssd_kgco2e_per_tb": (23.5, 50.0, 160.0),
     "hdd_kgco2e_per_drive": (31.11, 31.11, 50.0),
     "hdd_kgco2e_per_tb": (1.5555, 2.074, 5.0),

@@ -61,13 +61,15 @@ class _Factors:
     def machine(self, provider: str, instance_type: str) -> SimpleNamespace | None:
         if (provider, instance_type) != ("gcp", "n1-ultramem-40"):
             return None
-        return SimpleNamespace(processor="Broadwell", vcpu=40.0, threads=40.0)
+        return SimpleNamespace(processor="Broadwell", family="n1", instance_type=instance_type, baseline=None)
 
     def family(self, provider: str, family: str) -> tuple[SimpleNamespace, ...]:
         processor = PROCESSORS.get(family) if provider == "gcp" else None
         if processor is None:
             return ()
-        return (SimpleNamespace(processor=processor, vcpu=8.0, threads=16.0 if family == "t2d" else 8.0),)
+        return (
+            SimpleNamespace(processor=processor, family=family, instance_type=f"{family}-standard-8", baseline=None),
+        )
 
     def accelerator(self, model: str) -> object | None:
         return object() if model in CARDS else None
@@ -114,31 +116,35 @@ def _components(service: str, meter: str, unit: str | None, instance_type: str |
 
 
 @pytest.mark.parametrize(
-    ("meter", "processor"),
+    ("meter", "series", "processor"),
     [
-        ("N2 Instance Core running in Americas", "Ice Lake"),
-        ("Spot Preemptible E2 Instance Core running in EMEA", "Skylake"),
-        ("N1 Predefined Instance Core running in Americas", "Skylake"),
-        ("Custom Instance Core running in Americas", "Skylake"),
-        ("N2 Custom Extended Instance Core running in Americas", "Ice Lake"),
-        ("C4A Arm Instance Core running in Iowa", "Google Axion"),
-        ("Compute optimized Core running in Americas", "Cascade Lake"),
-        ("C3 Instance Core running in Iowa", "Sapphire Rapids"),
-        ("N4 Instance Core running in Iowa", "Emerald Rapids"),
-        ("T2A Arm Instance Core running in Iowa", "arm"),
-        ("Q9 Instance Core running in Iowa", None),
+        ("N2 Instance Core running in Americas", "n2", "Ice Lake"),
+        ("Spot Preemptible E2 Instance Core running in EMEA", "e2", "Skylake"),
+        ("N1 Predefined Instance Core running in Americas", "n1", "Skylake"),
+        ("Custom Instance Core running in Americas", "n1", "Skylake"),
+        ("N2 Custom Extended Instance Core running in Americas", "n2", "Ice Lake"),
+        ("C4A Arm Instance Core running in Iowa", "c4a", "Google Axion"),
+        ("Compute optimized Core running in Americas", "c2", "Cascade Lake"),
+        ("C3 Instance Core running in Iowa", "c3", "Sapphire Rapids"),
+        ("N4 Instance Core running in Iowa", "n4", "Emerald Rapids"),
+        ("T2A Arm Instance Core running in Iowa", None, "arm"),
+        ("Q9 Instance Core running in Iowa", None, None),
     ],
 )
-def test_core_seconds_are_vcpu_hours_of_the_series_processor(meter: str, processor: str | None) -> None:
+def test_core_seconds_are_vcpu_hours_of_the_series_processor(
+    meter: str, series: str | None, processor: str | None
+) -> None:
     """A core SKU is vCPU time with its memory apart, never a whole machine, spot or not."""
     for unit, hours in (("seconds", SECOND), ("hour", 1.0)):
-        assert _components("Compute Engine", meter, unit, None) == (Vcpu(_near(hours), processor, memory_apart=True),)
+        assert _components("Compute Engine", meter, unit, None) == (
+            Vcpu(_near(hours), processor, memory_apart=True, family=series),
+        )
 
 
-def test_vcpu_that_is_a_core_counts_its_two_threads() -> None:
-    """A T2D vCPU is a physical core, so an hour of it is two thread-hours of the power table."""
+def test_core_time_names_the_series_whose_host_it_shares() -> None:
+    """A T2D vCPU is a physical core; rating learns its two threads and its host from the series."""
     assert _components("Compute Engine", "T2D AMD Instance Core running in Iowa", "hour") == (
-        Vcpu(2.0, "EPYC 3rd Gen (Milan)", memory_apart=True),
+        Vcpu(1.0, "EPYC 3rd Gen (Milan)", memory_apart=True, family="t2d"),
     )
 
 
@@ -161,7 +167,7 @@ def test_machine_type_of_the_bill_decides_the_processor() -> None:
     """A stated machine type beats the series in the SKU's name."""
     meter = "Memory-optimized Instance Core running in Americas"
     assert _components("Compute Engine", meter, "seconds", "n1-ultramem-40") == (
-        Vcpu(_near(SECOND), "Broadwell", memory_apart=True),
+        Vcpu(_near(SECOND), "Broadwell", memory_apart=True, family="n1-ultramem-40"),
     )
 
 
@@ -291,7 +297,7 @@ def test_bytes_moved_are_decimal_gigabytes_of_their_kind(service: str, meter: st
         ("Cloud Functions", "CPU Time", "seconds", Vcpu(_near(SECOND / 2.4), None, memory_apart=True)),
         ("Cloud Dataflow", "vCPU Time Batch Iowa", "hour", Vcpu(1.0, None, memory_apart=True)),
         ("Vertex AI", "Training on N1 Predefined Instance Core running in Iowa", "hour",
-         Vcpu(1.0, "Skylake", memory_apart=True)),
+         Vcpu(1.0, "Skylake", memory_apart=True, family="n1")),
         ("BigQuery", "BigQuery Enterprise Edition for US (multi-region)", "hour", Vcpu(1.0)),
         ("Cloud Memorystore for Redis", "Redis Capacity Standard M2 Iowa", "gibibyte hour", Memory(1.0, 2.0)),
         ("Vertex AI", "Gemini 2.5 Flash Lite Text Output - Predictions", "count",

@@ -82,6 +82,7 @@ PROCESSORS: tuple[tuple[str, str, str], ...] = (
     ("azure", r"Standard_L\d+ao?s_v4", "EPYC 4th Gen (Genoa/Bergamo)"),
     ("azure", r"Standard_DS?\d+(?:-\d+)?_v2_Promo", "Broadwell"),
     ("aws", r"mac(?:2|-m4).*", "Apple silicon"),
+    ("gcp", r"custom-.*", "Skylake"),
 )
 """Processor generations that the research file guessed wrongly."""
 
@@ -93,6 +94,10 @@ WHOLE_HOSTS: tuple[tuple[str, str], ...] = (
     ("gcp", r".*-metal|h3-standard-88|h4d-.*-192.*"),
 )
 """Machines that fill their host: share 1, whatever the host's count of cores."""
+
+
+HOSTS = own("hosts")
+"""Hosts whose size the research file gives inconsistently: provider, pattern of the type, vCPUs, sockets, reason."""
 
 
 class Disks(NamedTuple):

@@ -7,6 +7,7 @@ from tools.factor_build.machine_tables import (
     ACCELERATOR_NAMES,
     ACCELERATORS,
     GCP_BASELINES,
+    HOSTS,
     PROCESSORS,
     WHOLE_HOSTS,
     Added,
@@ -182,6 +183,13 @@ def _correct_accelerator(row: Row, what: str, log: Corrections) -> None:
 def _correct_host(row: Row, what: str, log: Corrections) -> None:
     provider, name = str(row["provider"]), str(row["instance_type"])
     whole = any(provider == each and re.fullmatch(pattern, name) for each, pattern in WHOLE_HOSTS)
+    for host in HOSTS:
+        if not whole and host["provider"] == provider and re.fullmatch(host["pattern"], name):
+            seen = f"{row['platform_vcpu']:g} vCPU, {row['sockets']} sockets"
+            row["platform_vcpu"], row["sockets"] = float(host["platform_vcpu"]), int(host["sockets"])
+            now = f"{row['platform_vcpu']:g} vCPU, {row['sockets']} sockets"
+            if seen != now:
+                log.add(f"{what} host", seen, now, host["reason"])
     if whole and row["platform_vcpu"] != row["vcpu"]:
         log.add(f"{what} platform_vcpu", row["platform_vcpu"], row["vcpu"], "the type fills its host: share 1")
         row["platform_vcpu"] = row["vcpu"]

@@ -19,7 +19,7 @@ from offgridflow.methodology import embodied
 from offgridflow.methodology.coefficients import Settings
 from offgridflow.methodology.compute import HALF, Watts
 from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Tokens, Transfer, Vcpu
-from offgridflow.methodology.pieces import Hardware, Workshop
+from offgridflow.methodology.pieces import Hardware, Host, Workshop
 from offgridflow.methodology.place import Place
 from offgridflow.methodology.reading import Reader
 from offgridflow.methodology.recipe import Recipe, value_of
@@ -127,13 +127,14 @@ class CcfWorkshop(Workshop):
         beyond = max(0.0, largest.memory_gib - machine.sockets * chip)
         return beyond * machine.memory_gib / largest.memory_gib
 
-    def hardware_of_vcpu(self, wanted: Vcpu) -> Hardware | NotRated:
+    def hardware_of_vcpu(self, wanted: Vcpu, host: Host) -> Hardware | NotRated:  # noqa: ARG002  it has no memory rule
         """Return watts of one vCPU of a named or of the default processor."""
-        watts, ids = self._watts("", wanted.processor or "")
-        kg = embodied.vcpu_kg(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, self.settings)
-        marks = (self.settings.utilisation_mark, Assumption.EMBODIED_PLATFORM_UNKNOWN)
-        text = embodied.vcpu_kg_text(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, self.settings)
-        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, text, marks, ids)
+        watts, ids = self._watts(host.provider, host.processor)
+        kg = embodied.vcpu_kg(1.0, host.platform_vcpu, host.sockets, self.settings)
+        mark = Assumption.EMBODIED_ADDITIVE if host.known else Assumption.EMBODIED_PLATFORM_UNKNOWN
+        text = embodied.vcpu_kg_text(1.0, host.platform_vcpu, host.sockets, self.settings)
+        marks = (self.settings.utilisation_mark, mark)
+        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, text, marks, (*host.factor_ids, *ids))
 
     def hardware_of_card(self, model: str) -> Hardware | NotRated:
         """Return watts of one accelerator card, the catalogue's where the original has none."""

@@ -32,6 +32,8 @@ KEYS: Final[dict[str, str]] = {
     "socket": "extra_socket_kgco2e",
     "dram": "dram_kgco2e_per_gb",
     "dram_included": "dram_in_base_gb",
+    "host_vcpu": "default_host_vcpu",
+    "host_sockets": "default_host_sockets",
     "ssd_embodied": "ssd_kgco2e_per_tb",
     "hdd_embodied": "hdd_kgco2e_per_tb",
     "hdd_drive": "hdd_kgco2e_per_drive",
@@ -49,7 +51,8 @@ class Settings:
 
     ``utilisation`` is a share; ``power_ratio`` central and high watts over SPECpower watts; ``arm_ratio`` the same for
     Arm processors, whose one proxy has its own range; ``overhead`` a factor on IT energy; ``per_hour`` the share of
-    embodied kilograms that one hour carries.
+    embodied kilograms that one hour carries; ``host_vcpu`` and ``host_sockets`` the host of a vCPU whose machine is not
+    named.
     """
 
     utilisation: Span
@@ -64,6 +67,8 @@ class Settings:
     socket_kg: float
     dram_kg_per_gib: float
     dram_included_gib: float
+    host_vcpu: float
+    host_sockets: float
     storage_kg_per_tb: dict[str, float]
     hdd_kg_per_drive: float
     per_hour: Span
@@ -93,6 +98,8 @@ def settings_of(factors: FactorSet, recipe: Recipe) -> Settings:
         socket_kg=found["socket"].central,
         dram_kg_per_gib=found["dram"].central,
         dram_included_gib=found["dram_included"].central,
+        host_vcpu=found["host_vcpu"].central,
+        host_sockets=found["host_sockets"].central,
         storage_kg_per_tb={"hdd": hdd_kg, "archive": hdd_kg, "ssd": ssd_kg},
         hdd_kg_per_drive=found["hdd_drive"].central,
         per_hour=_per_hour(found["embodied_scale"].span, _lifetimes(found, recipe)),

@@ -150,13 +150,16 @@ def card_ratio(card: AcceleratorType, settings: Settings) -> Span:
     return Span(1.0, central, max(central, card.tdp_w / linear))
 
 
-def watts_of_vcpu(processor: Processor, settings: Settings, *, memory_apart: bool) -> Watts:
-    """Return the watts of one vCPU; the memory that SPECpower machines have is taken off where it is metered apart."""
+def watts_of_vcpu(processor: Processor, settings: Settings, threads: float, *, memory_apart: bool) -> Watts:
+    """Return the watts of one vCPU of so many hardware threads.
+
+    The memory that SPECpower machines have is taken off where it is metered apart.
+    """
     return Watts(
-        1.0,
+        threads,
         processor.idle_w_per_thread,
         processor.max_w_per_thread,
-        -processor.memory_gb_per_thread if memory_apart else 0.0,
+        -processor.memory_gb_per_thread * threads if memory_apart else 0.0,
         settings.arm_ratio if processor.is_arm else settings.power_ratio,
         settings.power_ratio,
     )

@@ -32,6 +32,9 @@ class Machine:
 class Vcpu:
     """vCPU-hours. ``processor`` is a microarchitecture of the factor set, ``x86``, ``arm`` or None (unknown).
 
+    ``family`` is a machine family or type of the catalogue: then the vCPU has the processor, the threads and the host
+    of that machine (of the family's largest that shares its host), whatever ``processor`` says. Without it the default
+    host stands.
     ``memory_apart`` says that the bill meters the memory as its own SKU or component: then the memory that the
     SPECpower machine already had is taken off here, so that the parts of a machine sum to the whole.
     """
@@ -40,6 +43,7 @@ class Vcpu:
     processor: str | None = None
     memory_apart: bool = False
     copies: float = 1.0
+    family: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

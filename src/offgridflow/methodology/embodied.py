@@ -11,10 +11,6 @@ from offgridflow.methodology.coefficients import Settings
 
 _BASELINE_LOAD: Final = 0.5
 
-PLATFORM_VCPU: Final = 128.0
-PLATFORM_SOCKETS: Final = 2.0
-"""The host of a vCPU whose machine is not named: a 128-thread-class, two-socket server (methodology.md section 3)."""
-
 
 def platform_kg(sockets: float, settings: Settings) -> float:
     """Return kg of a server without memory beyond its chassis: the part that is shared by vCPU."""

@@ -56,6 +56,8 @@ _GPU_MODELS: Final = {
 _TPU: Final = re.compile(r"\btpu[ -]?(v\d[ep]?|v5 ?lite|ironwood|trillium)?")
 _ARM: Final = re.compile(r"\barm\b")
 MILLICORES: Final = 1000.0
+HALF: Final = 0.5
+"""The load to which baselines of shared-core machines refer."""
 
 
 def series_of(meter: Meter) -> str | None:
@@ -69,8 +71,8 @@ def series_of(meter: Meter) -> str | None:
     return next((series for words, series in _SERIES_BY_WORDS if words in meter.text), None)
 
 
-def _type_of(meter: Meter) -> MachineType | None:
-    """Return the bill's machine type, else the largest of the SKU's series: they share processor and cores."""
+def _host_of(meter: Meter) -> MachineType | None:
+    """Return the bill's machine type, else the largest of the SKU's series: they share processor and host."""
     stated = meter.sku.attributes.instance_type
     if stated and (found := meter.factors.machine("gcp", stated.strip())) is not None:
         return found
@@ -79,27 +81,29 @@ def _type_of(meter: Meter) -> MachineType | None:
     return types[-1] if types else None
 
 
-def processor_of(meter: Meter) -> tuple[str | None, float]:
-    """Return the microarchitecture (``arm`` or None where no series tells it) and the hardware threads of one vCPU.
-
-    On T2D and H3 a vCPU is a physical core: two threads, as the catalogue counts them.
-    """
-    known = _type_of(meter)
-    if known is None:
-        return "arm" if _ARM.search(meter.text) else None, 1.0
-    threads = known.threads / known.vcpu if known.vcpu > 0 else 1.0
-    return known.processor, max(1.0, threads)
-
-
 def cores(meter: Meter, copies: float = 1.0, method: Method = Method.VCPU_AND_MEMORY) -> Outcome:
-    """Rate core time; the memory that the machine's SPECpower twin had is on the memory SKU."""
+    """Rate core time on the host of its series; the memory that the machine's SPECpower twin had is on the memory SKU.
+
+    A shared-core machine is billed by its baseline, which is a load; its share of the host is the baseline over 50 %.
+    """
     hours = vcpu_hours_of(meter.unit, meter.period)
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "core time")
     if "mcpu" in meter.text:
         hours /= MILLICORES
-    processor, threads = processor_of(meter)
-    return Demand(method, (Vcpu(hours * threads, processor, memory_apart=True, copies=copies),))
+    host = _host_of(meter)
+    if host is None:
+        processor = "arm" if _ARM.search(meter.text) else None
+        return Demand(method, (Vcpu(hours, processor, memory_apart=True, copies=copies),))
+    shared = host.baseline is not None
+    part = Vcpu(
+        hours / HALF if shared else hours,
+        host.processor,
+        memory_apart=True,
+        copies=copies,
+        family=host.instance_type if meter.sku.attributes.instance_type else host.family,
+    )
+    return Demand(method, (part,), (Assumption.BURSTABLE_BASELINE,) if shared else ())
 
 
 def memory(meter: Meter, copies: float = 1.0, method: Method = Method.VCPU_AND_MEMORY) -> Outcome:

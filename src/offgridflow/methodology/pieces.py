@@ -60,6 +60,23 @@ class Hardware:
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """What a vCPU shares: a processor, its threads per vCPU, and a server of so many vCPUs and sockets."""
+
+    provider: str
+    processor: str
+    threads: float
+    platform_vcpu: float
+    sockets: float
+    factor_ids: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether a machine of the catalogue told it."""
+        return bool(self.factor_ids)
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """What a piece was made of, for ``explain``: hardware that runs for ``hours``, or the component itself."""
 
@@ -91,7 +108,7 @@ class Workshop:
             case Machine():
                 made = self._machine(component, provider)
             case Vcpu():
-                made = self._vcpu(component)
+                made = self._vcpu(component, provider)
             case Memory():
                 made = self._memory(component)
             case Accelerator():
@@ -169,22 +186,41 @@ class Workshop:
 
     # parts of machines ------------------------------------------------------------------------------------------
 
-    def _vcpu(self, wanted: Vcpu) -> Pieces:
-        key = ("vcpu", wanted.processor, wanted.memory_apart)
-        hardware = self._remember(key, lambda: self.hardware_of_vcpu(wanted))
+    def _vcpu(self, wanted: Vcpu, provider: str) -> Pieces:
+        host = self._host(wanted, factor_provider(provider))
+        key = ("vcpu", host, wanted.memory_apart)
+        hardware = self._remember(key, lambda: self.hardware_of_vcpu(wanted, host))
         if isinstance(hardware, NotRated):
             return hardware
         return (self._running("vCPU", key, hardware, wanted.vcpu_hours * wanted.copies),)
 
-    def hardware_of_vcpu(self, wanted: Vcpu) -> Hardware | NotRated:
+    def _host(self, wanted: Vcpu, slug: str) -> Host:
+        """Return the host that a vCPU shares: that of its family, else the default one."""
+        machine = self._machine_of(wanted.family, slug) if wanted.family else None
+        if machine is None or machine.vcpu <= 0:
+            settings = self.settings
+            return Host(slug, wanted.processor or "unknown", 1.0, settings.host_vcpu, settings.host_sockets)
+        threads = machine.threads / machine.vcpu
+        return Host(slug, machine.processor, threads, machine.platform_vcpu, machine.sockets, machine.factor_ids[:1])
+
+    def _machine_of(self, name: str, slug: str) -> MachineType | None:
+        """Return a machine type by its name, or the largest of a family that shares its host with others."""
+        found = self.factors.machine(slug, name)
+        if found is not None:
+            return found
+        members = self.factors.family(slug, name)
+        shared = [each for each in members if not each.whole_host and each.baseline is None]
+        return next(reversed(shared or members), None)
+
+    def hardware_of_vcpu(self, wanted: Vcpu, host: Host) -> Hardware | NotRated:
         """Return watts and embodied kg of one vCPU; its share of memory goes along where no other line has it."""
-        processor = self.factors.processor(wanted.processor or "unknown") or self.factors.processor("unknown")
+        processor = self.factors.processor(host.processor) or self.factors.processor("unknown")
         if processor is None:
-            return NotRated(NotEstimatedReason.NO_FACTOR, f"processor {wanted.processor}")
+            return NotRated(NotEstimatedReason.NO_FACTOR, f"processor {host.processor}")
         settings = self.settings
-        watts = compute.watts_of_vcpu(processor, settings, memory_apart=wanted.memory_apart)
-        shared = embodied.vcpu_kg(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, settings)
-        gib = 0.0 if wanted.memory_apart else processor.memory_gb_per_thread
+        watts = compute.watts_of_vcpu(processor, settings, host.threads, memory_apart=wanted.memory_apart)
+        shared = embodied.vcpu_kg(1.0, host.platform_vcpu, host.sockets, settings)
+        gib = 0.0 if wanted.memory_apart else processor.memory_gb_per_thread * host.threads
         marks = _chosen(
             (Assumption.POWER_SPEC_SCALED, True),
             (Assumption.ARM_PROXY, processor.is_arm),
@@ -192,10 +228,11 @@ class Workshop:
             (Assumption.PROCESSOR_UNKNOWN, processor.name in {"unknown", "x86", "arm"}),
             (Assumption.MEMORY_WITHIN_PROCESSOR_ALLOWANCE, not wanted.memory_apart),
             (settings.utilisation_mark, True),
-            (Assumption.EMBODIED_PLATFORM_UNKNOWN, True),
+            (Assumption.EMBODIED_ADDITIVE, host.known),
+            (Assumption.EMBODIED_PLATFORM_UNKNOWN, not host.known),
         )
-        ids = (*processor.factor_ids, *self._server_ids())
-        text = embodied.vcpu_kg_text(1.0, embodied.PLATFORM_VCPU, embodied.PLATFORM_SOCKETS, settings)
+        ids = (*processor.factor_ids, *self._server_ids(), *(host.factor_ids or self._ids("host_vcpu", "host_sockets")))
+        text = embodied.vcpu_kg_text(1.0, host.platform_vcpu, host.sockets, settings)
         text = f"{text} + {gib!r} * {settings.dram_kg_per_gib!r}"
         return Hardware(watts, shared + embodied.memory_kg(gib, settings), text, marks, ids)
 

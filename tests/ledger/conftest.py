@@ -1,6 +1,7 @@
 """Ledgers in temporary folders, and processes that commit to them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from ledger.worker import Delivery
 from offgridflow.ledger import Ledger, Snapshot, verify
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -19,6 +21,20 @@ WORKER = Path(__file__).parent / "worker.py"
 def ledger(tmp_path: Path) -> Ledger:
     """Give a new, empty ledger."""
     return Ledger.open(tmp_path / "ledger", create=True)
+
+
+@pytest.fixture(scope="session")
+def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled") / "ledger"
+    Delivery().commit(Ledger.open(folder, create=True))
+    return folder
+
+
+@pytest.fixture
+def filled(_filled: Path, tmp_path: Path) -> Ledger:
+    """Give a ledger that holds one delivery, as version 1."""
+    shutil.copytree(_filled, tmp_path / "filled")
+    return Ledger.open(tmp_path / "filled")
 
 
 def read(snapshot: Snapshot, query: str) -> list[tuple[Any, ...]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = "chr(30)"
 _NEXT: Final = "chr(31)"
+_HALF: Final = "18446744073709551615::UHUGEINT"
 _LEFT_OUT: Final = frozenset({"rate_id"})
 _OF_THE_FILE: Final = frozenset({"file", "line_number"})
 
@@ -42,8 +43,8 @@ def row_text(columns: dict[str, str]) -> str:
 
 def _sums(con: "duckdb.DuckDBPyConnection", view: str, columns: dict[str, str]) -> str:
     rows = con.execute(
-        f"SELECT count(*), coalesce(sum(md5_number_lower(text)), 0), coalesce(sum(md5_number_upper(text)), 0) "
-        f"FROM (SELECT {row_text(columns)} AS text FROM {view})",
+        f"SELECT count(*), coalesce(sum((hash & {_HALF})::UBIGINT), 0), coalesce(sum((hash >> 64)::UBIGINT), 0) "
+        f"FROM (SELECT md5_number({row_text(columns)}) AS hash FROM {view})",
     ).fetchall()
     return ":".join(map(str, rows[0]))
 

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from offgridflow.domain.errors import LedgerError
-from offgridflow.ledger.checks import Check, conservation_checks, rate_check, row_checks
+from offgridflow.ledger.checks import Check, conservation_checks, rate_check, row_checks, words_check
 from offgridflow.ledger.deltalog import DeltaLog, LiveFile, first_line
 from offgridflow.ledger.digest import digest_of_views
 from offgridflow.ledger.rows import file_digest
@@ -51,6 +51,7 @@ def verify(snapshot: Snapshot) -> VerifyReport:
             _recorded(con, snapshot),
             *conservation_checks(con),
             *row_checks(con),
+            words_check(con),
             rate_check(con),
             _accounts_once(con),
         ]

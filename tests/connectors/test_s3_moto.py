@@ -71,6 +71,7 @@ def source(endpoint: str, s3: "S3Client", heard: list[Event], tmp_path: Path) ->
 
 def connected(endpoint: str, heard: list[Event], folder: Path, **settings: object) -> Connector:
     table = {"type": "aws_data_export", "bucket": BUCKET, "prefix": "cost/", "endpoint_url": endpoint, **settings}
+    table["sts_endpoint_url"] = endpoint
     return connect(table, Surroundings("acme", Door(listener=heard.append), Cache(folder / "manifests")))
 
 

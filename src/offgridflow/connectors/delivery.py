@@ -4,11 +4,12 @@
 credentials and permissions without ingesting.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -21,6 +22,8 @@ from offgridflow.domain.periods import Month
 
 if TYPE_CHECKING:
     from offgridflow.connectors.cache import Cache
+
+T = TypeVar("T")
 
 _SETTLES_AFTER: Final = timedelta(days=15)
 _SUFFIXES: Final = ("", ".gz", ".zip", ".snappy")
@@ -200,6 +203,22 @@ class ObjectStore(Protocol):
     def head(self, key: str) -> StoredObject:
         """Return an object as it is now, with the checksum that the provider keeps, if any."""
         ...
+
+
+class Once(Generic[T]):
+    """Makes something on first use, once for all threads: clients look for credentials when they are made."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._made: list[T] = []
+        self._lock = Lock()
+
+    def __call__(self) -> T:
+        """Return it; an error of its making is raised, and it is tried again the next time."""
+        with self._lock:
+            if not self._made:
+                self._made.append(self._make())
+            return self._made[0]
 
 
 def kind_of(key: str) -> RemoteKind:

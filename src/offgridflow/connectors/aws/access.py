@@ -1,5 +1,6 @@
 """Who reads a bucket: the SDK's default chain, a profile, or a role of another account."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
@@ -7,11 +8,12 @@ from pydantic import SecretStr
 from offgridflow.cloud.door import Door
 from offgridflow.connectors.aws.s3 import S3Store
 from offgridflow.connectors.buckets import tried
-from offgridflow.connectors.delivery import CheckStep, Permission, missing_extra
+from offgridflow.connectors.delivery import CheckStep, Once, Permission, missing_extra
 from offgridflow.settings import Strict
 
 if TYPE_CHECKING:
     from botocore.credentials import CredentialResolver
+    from botocore.loaders import Loader
     from botocore.session import Session
 
 _SESSION_NAME: Final = "offgridflow"
@@ -34,25 +36,22 @@ class S3Settings(Strict):
     role_arn: str | None = None
     external_id: SecretStr | None = None
     endpoint_url: str | None = None
+    sts_endpoint_url: str | None = None
 
 
 def s3_store(settings: S3Settings, door: Door) -> S3Store:
-    """Return the bucket of a source; no call is made yet.
-
-    Raises MissingExtraError without boto3.
-    """
-    session = _session(settings)
-    client: Any = session.client("s3")
-    return S3Store(client, settings.bucket, door)
+    """Return the bucket of a source; no call is made yet. Its first use raises MissingExtraError without boto3."""
+    return S3Store(Once(lambda: _session(settings).client("s3")), settings.bucket, door)
 
 
 def check_identity(settings: S3Settings, door: Door) -> CheckStep:
     """Try who we are, and to become the role of the settings."""
 
+    def ask() -> dict[str, str]:
+        return dict(_session(settings).client("sts").get_caller_identity())
+
     def who() -> str:
-        sts: Any = _session(settings).client("sts")
-        answer = door.call("aws", settings.bucket, "sts", "GetCallerIdentity", sts.get_caller_identity)
-        return f"we are {answer['Arn']}"
+        return f"we are {door.call('aws', settings.bucket, 'sts', 'GetCallerIdentity', ask)['Arn']}"
 
     permission = f"sts:AssumeRole on {settings.role_arn}" if settings.role_arn else "any valid credentials"
     return tried("identity", permission, who)
@@ -79,7 +78,7 @@ class _Clients:
         return self._session.create_client(
             service,
             region_name=self._settings.region or self._session.get_config_variable("region") or "us-east-1",
-            endpoint_url=self._settings.endpoint_url,
+            endpoint_url=self._settings.endpoint_url if service == "s3" else self._settings.sts_endpoint_url,
             config=self._config,
         )
 
@@ -91,11 +90,21 @@ def _session(settings: S3Settings) -> _Clients:
     except ImportError as error:
         raise missing_extra(package="boto3", extra="aws") from error
     base = botocore.session.Session(profile=settings.profile)
+    base.register_component("data_loader", _loader())
     if settings.role_arn is None:
         return _Clients(base, settings)
     assumed = botocore.session.Session(profile=settings.profile)
+    assumed.register_component("data_loader", _loader())
     assumed.register_component("credential_provider", _role_provider(_Clients(base, settings), settings))
     return _Clients(assumed, settings)
+
+
+@cache
+def _loader() -> "Loader":
+    """Return what reads the descriptions of services: one for all sources, for it is slow and keeps megabytes."""
+    from botocore.loaders import create_loader  # noqa: PLC0415 - an extra
+
+    return create_loader()
 
 
 def _role_provider(clients: _Clients, settings: S3Settings) -> "CredentialResolver":

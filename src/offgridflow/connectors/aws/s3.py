@@ -23,7 +23,7 @@ _WHOLE_CHECKSUMS: Final = {"sha256": "ChecksumSHA256", "sha1": "ChecksumSHA1", "
 class S3Store:
     """An ObjectStore over a boto3 client whose retries and own checksum validation are off."""
 
-    client: "S3Client"
+    client: Callable[[], "S3Client"]
     bucket: str
     door: Door
 
@@ -45,7 +45,7 @@ class S3Store:
 
         def fetch(token: str | None) -> Page[StoredObject, str]:
             asked = question if token is None else {**question, "ContinuationToken": token}
-            answer = self._call("ListObjectsV2", lambda: self.client.list_objects_v2(**asked))
+            answer = self._call("ListObjectsV2", lambda: self.client().list_objects_v2(**asked))
             items = [
                 StoredObject(item["Key"], item["Size"], item["ETag"], item["LastModified"])
                 for item in answer.get("Contents", ())
@@ -62,7 +62,7 @@ class S3Store:
             question["IfMatch"] = etag
         if offset:
             question["Range"] = f"bytes={offset}-"
-        answer = self.client.get_object(**question)
+        answer = self.client().get_object(**question)
         body = answer["Body"]
         begins = offset if answer.get("ContentRange") else 0
         total = begins + answer["ContentLength"]
@@ -77,7 +77,7 @@ class S3Store:
     def head(self, key: str) -> StoredObject:
         """See ObjectStore."""
         answer: dict[str, Any] = self._call(
-            "HeadObject", lambda: dict(self.client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"))
+            "HeadObject", lambda: dict(self.client().head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"))
         )
         return StoredObject(key, answer["ContentLength"], answer["ETag"], answer["LastModified"], _checksum(answer))
 

@@ -1,0 +1,1 @@
+"""Billing exports of Azure Cost Management in Blob storage and Data Lake."""

@@ -1,0 +1,1 @@
+"""Billing exports of Google Cloud: unloaded to Cloud Storage, or in BigQuery."""

@@ -295,3 +295,32 @@ def test_the_demo_shows_three_clouds_and_runs_twice(tmp_path: Path, capsys: Capt
     assert {row["provider"] for row in found["rows"]} == {"aws", "azure", "gcp"}
     assert found["impact_total"]["total_kgco2e"] > 0
     assert (tmp_path / "demo" / "exports").is_dir()
+
+
+def test_inventory_has_pages_and_data(a_ledger: Path, capsys: Captured) -> None:
+    """Markdown, HTML, JSON and CSV of one year agree on the total; a year is required."""
+    found = _json(capsys, "inventory", "--year", "2025", "--functional-units", "10", "--unit", "order")
+    total = _json(capsys, "report")["impact_total"]["total_kgco2e"]
+    assert found["scope_3_category_1"]["location_based_kgco2e"] == total
+    assert found["sci"]["functional_unit"] == "order"
+    for form, sign in (("markdown", "# GHG inventory"), ("table", "# GHG inventory"), ("html", "<!doctype html>")):
+        assert run(["inventory", "--year", "2025", "--format", form]) == 0
+        assert capsys.readouterr().out.startswith(sign)
+    assert run(["inventory", "--year", "2025", "--format", "csv"]) == 0
+    assert str(total).rstrip("0") in capsys.readouterr().out
+    assert run(["inventory"]) == 2
+    assert run(["inventory", "--year", "2025", "--functional-units", "many"]) == 2
+
+
+def test_without_provider_reports_reconcile_and_calibrated_say_so(a_ledger: Path, capsys: Captured) -> None:
+    """Every cell is not_reported, every resource uncalibrated, and people are told why."""
+    found = _json(capsys, "reconcile")
+    assert {tuple(row["reasons"]) for row in found["rows"]} == {("not_reported",)}
+    assert run(["reconcile"]) == 0
+    assert "does not assess" in capsys.readouterr().out
+    spread = _json(capsys, "report", "--calibrated")
+    assert spread["calibrated"] is True
+    assert {row["state"] for row in spread["rows"]} == {"uncalibrated"}
+    assert run(["report", "--calibrated"]) == 0
+    assert "No provider report" in capsys.readouterr().out
+    assert run(["report", "--calibrated", "--by", "day"]) == 2

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from offgridflow.domain.model import EMISSION_COLUMNS, IMPACT_COLUMNS, PARTITION_COLUMNS
+from offgridflow.ledger import RATE_COLUMNS
 
 COLUMNS = {**PARTITION_COLUMNS, **EMISSION_COLUMNS}
 Fill = Callable[..., None]
@@ -60,6 +61,7 @@ def create(con: duckdb.DuckDBPyConnection) -> None:
     """Create the empty tables that stand for the ledger's views."""
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     con.execute(f"CREATE TABLE emissions ({columns})")
+    con.execute(f"CREATE TABLE rates ({', '.join(f'{name} {kind}' for name, kind in RATE_COLUMNS.items())})")
     con.execute(
         "CREATE TABLE quarantine (source VARCHAR, billing_period VARCHAR, billing_currency VARCHAR, reason VARCHAR, "
         "billed_cost DECIMAL(38,15))",

@@ -27,6 +27,7 @@ BUCKET_MEANINGS: Final[dict[CoverageBucket, str]] = {
     CoverageBucket.PHYSICAL_NOT_ESTIMATED: "physical, not estimated",
     CoverageBucket.NOT_PHYSICAL: "not physical, or counted elsewhere",
 }
+_PLACES: Final = Decimal("1e-15")
 TOP: Final = 20
 """How many SKUs of bucket E are listed."""
 
@@ -209,7 +210,7 @@ def _omissions(con: "duckdb.DuckDBPyConnection", scope: Scope, buckets: Sequence
     found: list[Row] = []
     for currency, cost in costs.items():
         median = per_unit.get(currency)
-        kilograms = None if median is None else EXACT.multiply(_decimal(cost), median)
+        kilograms = None if median is None else EXACT.quantize(EXACT.multiply(_decimal(cost), median), _PLACES)
         row: Row = {"billing_currency": currency, "cost": cost, "median_kgco2e_per_currency_unit": median}
         found.append({**row, "possible_kgco2e": kilograms})
     return tuple(found)

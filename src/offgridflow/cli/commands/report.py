@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,12 +23,15 @@ from offgridflow.cli.options import (
 )
 from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import kitchen, open_ledger
+from offgridflow.domain.errors import UsageError
+from offgridflow.reports.calibrate import Calibration, calibrate
 from offgridflow.reports.totals import Provenance, Report
 
 if TYPE_CHECKING:
     from offgridflow.reports.opened import OpenLedger
 
 ORDER = 30
+DEFAULT_KEYS = "provider,service_name"
 
 _Question = tuple[Sequence[str], str | None, str | None, Mapping[str, str]]
 
@@ -40,11 +43,14 @@ def register(app: typer.Typer) -> None:
 
 def report(  # noqa: PLR0913  the options of one command
     *,
-    by: ByOption = "provider,service_name",
+    by: ByOption = DEFAULT_KEYS,
     date_from: FromOption = None,
     date_to: ToOption = None,
     where: WhereOption = None,
     profile: ProfileOption = None,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="Spread the providers' own figures over resources; whole months.")
+    ] = False,
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
@@ -57,9 +63,40 @@ def report(  # noqa: PLR0913  the options of one command
     under another profile, as a view that is not stored.
     """
     with open_ledger(ledger) as opened:
+        if calibrated:
+            _refuse(by, where, profile)
+            spread = calibrate(opened.con, date_from, date_to, provenance=opened.provenance)
+            emit(answer_of_calibration(spread), form, limit)
+            return
         question = (names_of(by), date_from, date_to, filters_of(where))
         found = opened.report(*question) if profile is None else _under(profile, opened, question)
     emit(answer_of(found), form, limit)
+
+
+def _refuse(by: str, where: list[str] | None, profile: str | None) -> None:
+    """Refuse options that would cut a published total: calibrated figures add up to it or mean nothing."""
+    if by != DEFAULT_KEYS or where or profile:
+        sentence = "--calibrated spreads whole published cells, so that --by, --where and --methodology do not apply."
+        raise UsageError(sentence, action="Leave them out, and filter the rows of --format json or csv.")
+
+
+def answer_of_calibration(found: Calibration) -> Answer:
+    """Return calibrated figures as they are shown."""
+    columns = (
+        Column("month", "month"),
+        Column("", "provider"),
+        Column("service", "service_name"),
+        Column("resource", lambda row: row["resource_id"] or row["region_id"]),
+        Column("kgCO2e location", "location_kgco2e", people.figure),
+        Column("market", "market_kgco2e", people.figure),
+        Column("", "state"),
+    )
+    notes = ["The providers' own figures, spread by our energy and embodied; not our estimate, and without its range."]
+    if not any(value is not None for value in found.total.values()):
+        notes.append("No provider report of these months is in the ledger.")
+    return Answer(
+        found.to_json(), found.rows, [Table("Calibrated to provider figures", columns, found.rows)], notes=notes
+    )
 
 
 def _under(profile: str, opened: "OpenLedger", question: _Question) -> Report:

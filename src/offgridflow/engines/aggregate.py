@@ -46,16 +46,27 @@ def aggregate_text(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain, so
 
 def lines_query(raw: RawSql, rows: str | None = None) -> str:
     """Return the format's first SELECT over all readers, with the columns that the engine carries along."""
-    carried = ["_bad", "_at", *(f"_once_{number}" for number in range(len(raw.once_sources)))]
+    carried = ["_bad", "_at", "_lines", *(f"_once_{number}" for number in range(len(raw.once_sources)))]
     carried.extend(f"_tag_{number}" for number in range(len(raw.tag_keys)))
     select = raw.mapping.lines_sql.removesuffix("FROM raw")
-    return f"{select}, {', '.join(carried)} FROM ({raw.union(rows)}) AS raw"
+    return f"{select}, {', '.join(carried)} FROM ({_with_split(raw, raw.union(rows))}) AS raw"
+
+
+def _with_split(raw: RawSql, union: str) -> str:
+    """Return the lines and, where the format splits them, their second halves."""
+    split = raw.mapping.split
+    if split is None:
+        return union
+    replaced = ", ".join(f"{value} AS {name}" for name, value in split.replace.items())
+    return (
+        f"{union} UNION ALL SELECT * REPLACE ({replaced}, 0 AS _lines) FROM ({union}) WHERE {split.when} AND NOT _bad"
+    )
 
 
 def key_types(con: duckdb.DuckDBPyConnection, lines: str) -> dict[str, str]:
     """Return the key columns of the lines query, tags included, with their types."""
     rows = con.execute(f"DESCRIBE {lines}").fetchall()
-    carried = ("_bad", "_at", "_once_")
+    carried = ("_bad", "_at", "_lines", "_once_")
     return {row[0]: row[1] for row in rows if row[0] not in MEASURES and not row[0].startswith(carried)}
 
 
@@ -74,7 +85,7 @@ def _grouping(raw: RawSql, lines: str, keys: Sequence[str], grain: Grain) -> str
     selected = [f"{special.get(key, quote_name(key))} AS {quote_name(key)}" for key in keys]
     selected += ["_bad", "consumed_quantity IS NULL AS _no_quantity"]
     selected += [f"sum({name}) AS {name}" for name in MEASURES]
-    selected += ["count(*) AS line_items", "min(_at) AS _at"]
+    selected += [f"{raw.counting} AS line_items", "min(_at) AS _at"]
     selected += [f"min(_once_{number}) AS _once_{number}" for number in range(len(raw.once_sources))]
     return f"SELECT {', '.join(selected)} FROM ({lines}) GROUP BY ALL"
 

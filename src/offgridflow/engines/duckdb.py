@@ -81,10 +81,7 @@ class DuckDbEngine:
         con = self.connect(parts)
         try:
             with _as_input_error(parts, mapping):
-                once = list(
-                    {part.digest: part for part in sorted(parts, key=lambda part: part.name, reverse=True)}.values()
-                )
-                found = _aggregate(con, self, once, (mapping, grain, source))
+                found = _aggregate(con, self, _once_each(parts), (mapping, grain, source))
             yield found
         finally:
             con.close()
@@ -205,7 +202,7 @@ def _refuse_lost_lines(parts: Sequence[Part], scopes: Scopes, rejects: Sequence[
     """Raise InputError where what was read and refused is not what the independent pass counted."""
     for part in parts:
         refused = sum(reject.part == part.name for reject in rejects)
-        read = scopes.lines_of(part.name)
+        read = scopes.records_of(part.name)
         if read + refused != part.records:
             sentence = (
                 f"{part.name}: {part.records} records were counted in the file, but {read} were read and {refused} "

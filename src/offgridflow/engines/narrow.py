@@ -43,7 +43,7 @@ def aggregate_parquet(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain,
     types = key_types(con, lines)
     keys = {name: kind for name, kind in types.items() if name not in CARRIED_KEYS}
     once = [f"_once_{number}" for number in range(len(raw.once_sources))]
-    con.execute(f"CREATE OR REPLACE TABLE facts AS {_facts(lines, [*keys, *once], grain)}")
+    con.execute(f"CREATE OR REPLACE TABLE facts AS {_facts(raw, lines, [*keys, *once], grain)}")
     _read_keys(con, raw, [*keys, *once])
     fill_lookup(con, raw)
     _derive(con, raw, keys, source)
@@ -52,16 +52,22 @@ def aggregate_parquet(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain,
         con.execute(f"DROP TABLE {table}")
 
 
-def _facts(lines: str, keys: list[str], grain: Grain) -> str:
-    forth = ", ".join(map(quote_name, keys))
-    back = ", ".join(map(quote_name, reversed(keys)))
+def _facts(raw: RawSql, lines: str, keys: list[str], grain: Grain) -> str:
     resource = "resource_id" if grain.resources else "NULL::VARCHAR"
     sums = ", ".join(f"sum({name}) AS {name}" for name in MEASURES)
     return (
-        f"SELECT hash({forth}) AS _hash, hash({back}, 1) AS _hash_back, {resource} AS resource_id, "
+        f"SELECT {_hashed(keys)}, {resource} AS resource_id, "
         f"{truncated(grain)} AS charge_period_start, _bad, consumed_quantity IS NULL AS _no_quantity, {sums}, "
-        f"count(*) AS line_items, min(_at) AS _at FROM ({lines}) GROUP BY ALL"
+        f"{raw.counting} AS line_items, min(_at) AS _at FROM ({lines}) GROUP BY ALL"
     )
+
+
+def _hashed(keys: list[str]) -> str:
+    return f"hash({_named(keys)}) AS _hash, hash({_named(keys[::-1])}, 1) AS _hash_back"
+
+
+def _named(keys: list[str]) -> str:
+    return ", ".join(map(quote_name, keys))
 
 
 def _read_keys(con: duckdb.DuckDBPyConnection, raw: RawSql, keys: list[str]) -> None:
@@ -70,9 +76,13 @@ def _read_keys(con: duckdb.DuckDBPyConnection, raw: RawSql, keys: list[str]) -> 
     row = f"_at % {ROWS_PER_PART}"
     first, last = con.execute(f"SELECT min({row}), max({row}) FROM places").fetchall()[0]
     again = lines_query(raw, rows=f"file_row_number BETWEEN {first or 0} AND {last or 0}")
+    if raw.mapping.split is None:  # then a place is one line
+        again, using = f"SELECT * FROM ({again})", "_at"
+    else:
+        again, using = f"SELECT DISTINCT {_hashed(keys)}, _at, {_named(keys)} FROM ({again})", "_at, _hash, _hash_back"
     con.execute(
         f"CREATE OR REPLACE TABLE line_groups AS SELECT p._hash, p._hash_back, p._at, "
-        f"{', '.join(f'k.{quote_name(key)}' for key in keys)} FROM places p JOIN ({again}) k USING (_at)",
+        f"{', '.join(f'k.{quote_name(key)}' for key in keys)} FROM places p JOIN ({again}) k USING ({using})",
     )
     con.execute("DROP TABLE places")
 

@@ -43,7 +43,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """One quarantined line. ``line_number`` is the physical line where the record starts; in Parquet the row, from 1."""
+    """One quarantined line. ``line_number`` is the physical line where the record starts; in Parquet the row."""
 
     source: str
     billing_period: str
@@ -162,8 +162,8 @@ def _query(raw: RawSql, reader: Reader, part: Part, homes: Homes, wanted: str) -
     missing += f" WHEN ({identity.period}) IS NULL THEN '{QuarantineReason.UNREADABLE_TIME.value}:'"
     return (
         f"SELECT {wanted} FROM (SELECT number, CASE WHEN _fault IS NOT NULL THEN _fault {missing} END AS fault, "
-        f"_excerpt, {clean(identity.provider, words)}, {clean(identity.account, words)}, strftime({identity.period}, '%Y-%m'), "
-        f"{clean(identity.currency, words)}, {identity.money} "
+        f"_excerpt, {clean(identity.provider, words)}, {clean(identity.account, words)}, "
+        f"strftime({identity.period}, '%Y-%m'), {clean(identity.currency, words)}, {identity.money} "
         f"FROM (SELECT {number} AS number, {fault} AS _fault, {excerpt} AS _excerpt, {cells} FROM {table}) AS raw"
         f") WHERE fault IS NOT NULL ORDER BY number"
     )

@@ -78,13 +78,24 @@ class Reader:
         names = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(self.header)))
         rejects = f"{mode.rejects}_{number}"
         kept = f", store_rejects=true, rejects_table='{rejects}', rejects_scan='{rejects}_scans', rejects_limit=0"
-        return (
-            f"read_csv({paths}, header=true, auto_detect=false, columns={{{names}}}, "
-            f"delim={quote_text(self.parts[0].delimiter)}, quote='\"', escape='\"', "
-            f"strict_mode={str(mode.strict).lower()}, null_padding=false, nullstr='', allow_quoted_nulls=true, compression='{self.packing}', "
-            f"max_line_size={MAX_LINE_BYTES}, buffer_size={2 * MAX_LINE_BYTES}, hive_partitioning=false"
-            f"{kept if mode.rejects else ''})"
-        )
+        options = {
+            "header": "true",
+            "auto_detect": "false",
+            "columns": f"{{{names}}}",
+            "delim": quote_text(self.parts[0].delimiter),
+            "quote": "'\"'",
+            "escape": "'\"'",
+            "strict_mode": str(mode.strict).lower(),
+            "null_padding": "false",
+            "nullstr": "''",
+            "allow_quoted_nulls": "true",
+            "compression": quote_text(self.packing),
+            "max_line_size": str(MAX_LINE_BYTES),
+            "buffer_size": str(2 * MAX_LINE_BYTES),
+            "hive_partitioning": "false",
+        }
+        spelled = ", ".join(f"{name}={value}" for name, value in options.items())
+        return f"read_csv({paths}, {spelled}{kept if mode.rejects else ''})"
 
     def find(self, name: str) -> RawColumn | None:
         """Return the column with this normal name, a column that is called so before one that is translated so."""
@@ -203,6 +214,11 @@ class RawSql:
         self.tag_keys = tuple(sorted(set(grain.tag_keys)))
 
     @property
+    def counting(self) -> str:
+        """The SQL that counts the lines of a group."""
+        return "count(*)" if self.mapping.line_items is self.mapping.split is None else "sum(_lines)::BIGINT"
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """All parts, at their positions."""
         return tuple(part for reader in self.readers for part in reader.parts)
@@ -249,6 +265,8 @@ class RawSql:
         values.append(f"{quote_text(self.variant) if self.variant else 'NULL'}::VARCHAR AS variant")
         at = f"(file_index + {reader.first})::BIGINT * {ROWS_PER_PART} + file_row_number"
         values.append(f"{at if self.is_parquet else 'NULL::BIGINT'} AS _at")
+        lines = f"CAST({cells[self.mapping.line_items].value} AS BIGINT)" if self.mapping.line_items else "1::BIGINT"
+        values.append(f"{lines} AS _lines")
         values.extend(self._once_values(reader))
         values.extend(f"{self._tag(reader, key)} AS _tag_{number}" for number, key in enumerate(self.tag_keys))
         return f"SELECT {', '.join(values)} FROM {table}"

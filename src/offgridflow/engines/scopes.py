@@ -24,6 +24,7 @@ class Scope:
     billing_period: str
     billing_currency: str | None
     slug: str
+    records: int
     line_items: int
     money: Decimal
 
@@ -37,6 +38,7 @@ class RawScope:
     account: str | None
     billing_period: str | None
     billing_currency: str | None
+    records: int
     line_items: int
     money: Decimal
 
@@ -72,13 +74,13 @@ class Scopes:
         self.homes = _homes_of(rows, source)
         self._scopes = [_scope_of(row, self.homes) for row in rows] if self.homes is not None else []
 
-    def add_malformed(self, part: str, line_items: int) -> None:
+    def add_malformed(self, part: str, records: int) -> None:
         """Count records of a part that the reader rejected."""
         if self.homes is None:
             sentence = f"{part}: none of its records can be read as CSV."
             raise InputError(sentence, action="Check its delimiter and quotes, and export it again.", code="UNREADABLE")
         source, period = self.homes.of(part, None, None, None)
-        self._scopes.append(Scope(part, source, period, None, "", line_items, Decimal(0)))
+        self._scopes.append(Scope(part, source, period, None, "", records, records, Decimal(0)))
 
     def part_names(self, source: str, billing_period: str) -> frozenset[str]:
         """Return the names of the parts that hold lines of a period."""
@@ -89,9 +91,9 @@ class Scopes:
         slugs = {scope.slug for scope in self._of(source, billing_period) if scope.slug}
         return slugs.pop() if len(slugs) == 1 else None
 
-    def lines_of(self, part: str) -> int:
-        """Return the lines of a part."""
-        return sum(scope.line_items for scope in self._scopes if scope.part == part)
+    def records_of(self, part: str) -> int:
+        """Return the records that were read from a part."""
+        return sum(scope.records for scope in self._scopes if scope.part == part)
 
     def _of(self, source: str, billing_period: str) -> list[Scope]:
         return [scope for scope in self._scopes if (scope.source, scope.billing_period) == (source, billing_period)]
@@ -115,7 +117,7 @@ class Scopes:
 def _scope_of(row: RawScope, homes: Homes) -> Scope:
     source, period = homes.of(row.part, row.provider, row.account, row.billing_period)
     slug = provider_slug(row.provider) if row.provider is not None else ""
-    return Scope(row.part, source, period, row.billing_currency, slug, row.line_items, row.money)
+    return Scope(row.part, source, period, row.billing_currency, slug, row.records, row.line_items, row.money)
 
 
 def _homes_of(rows: Sequence[RawScope], source: str | None) -> Homes | None:
@@ -151,15 +153,15 @@ def _query(raw: RawSql) -> str:
     identity, words = raw.mapping.identity, raw.mapping.null_words
     return (
         f"SELECT _part, {clean('provider', words)}, {clean('account', words)}, strftime(day, '%Y-%m'), "
-        f"{clean('currency', words)}, sum(lines)::BIGINT, sum(money) FROM ("
+        f"{clean('currency', words)}, sum(records)::BIGINT, sum(lines)::BIGINT, sum(money) FROM ("
         f"SELECT _part, {identity.provider} AS provider, {identity.account} AS account, {identity.period} AS day, "
-        f"{identity.currency} AS currency, count(*) AS lines, coalesce(sum({identity.money}), 0) AS money "
+        f"{identity.currency} AS currency, count(*) AS records, {raw.counting} AS lines, coalesce(sum({identity.money}), 0) AS money "
         f"FROM ({raw.union()}) AS raw GROUP BY ALL) GROUP BY ALL"
     )
 
 
 def _raw_scope(
-    row: tuple[int, str | None, str | None, str | None, str | None, int, Decimal], parts: Sequence[Part]
+    row: tuple[int, str | None, str | None, str | None, str | None, int, int, Decimal], parts: Sequence[Part]
 ) -> RawScope:
-    part, provider, account, period, currency, lines, money = row
-    return RawScope(parts[part].name, provider, account, period, currency, lines, money)
+    part, *values = row
+    return RawScope(parts[part].name, *values)

@@ -8,6 +8,7 @@ from offgridflow.formats.model import (
     FormatFileError,
     Identity,
     Source,
+    Split,
     Variant,
     parse_format,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "FormatFileError",
     "Identity",
     "Source",
+    "Split",
     "Variant",
     "detect",
     "format_by_name",

@@ -1,7 +1,7 @@
 """A billing format: what its SQL file declares.
 
-A format is ONE file ``formats/mappings/<name>.sql``: a front matter (TOML between ``/*---`` and ``---*/``) that says how
-to know the format and which raw columns it reads, then two plain SELECTs. ``docs/formats.md`` explains it with an example.
+A format is ONE file ``formats/mappings/<name>.sql``: a front matter (TOML between ``/*---`` and ``---*/``) that says
+how to know the format and which raw columns it reads, then two plain SELECTs. ``docs/formats.md`` explains it.
 """
 
 import re
@@ -104,10 +104,22 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """A part of a line's money that is another charge: where ``when`` holds, a second line has it and counts as none.
+
+    ``replace`` gives the declared columns that differ in the second line, as expressions over the first (GCP: credits).
+    """
+
+    when: str
+    replace: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Format:
     """A billing format as its file declares it. ``lines_sql`` ends in FROM raw, ``groups_sql`` in FROM grouped.
 
-    ``version`` is a digest of the file, and so part of every recipe. ``money`` is the conserved column.
+    ``version`` is a digest of the file, and so part of every recipe. ``money`` is the conserved column. ``line_items``
+    names the declared column that says for how many lines of the bill a record stands; without it, each is one.
     """
 
     name: str
@@ -126,6 +138,8 @@ class Format:
     tag_prefixes: tuple[str, ...] = ("",)
     once_by: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
+    split: Split | None = None
+    line_items: str | None = None
 
     def missing_of(self, columns: frozenset[str]) -> tuple[str, ...]:
         """Return the raw names of required columns that a header with these normal names lacks."""
@@ -173,6 +187,8 @@ def _build(front: Mapping[str, Any], lines: str, groups: str, text: str) -> Form
             Variant(name, variant["when"].strip(), variant["unless"].strip(), variant["money"])
             for name, variant in front.get("variants", {}).items()
         ),
+        split=Split(front["split"]["when"], dict(front["split"]["replace"])) if "split" in front else None,
+        line_items=front.get("line_items"),
     )
 
 

@@ -20,6 +20,7 @@ money = "billed_cost"
 
 [required]
 billed_cost = { kind = "money", from = ["BilledCost"] }
+billing_account_id = { from = ["BillingAccountId"] }
 billing_currency = { from = ["BillingCurrency"] }
 billing_period_start = { kind = "time", from = ["BillingPeriodStart"] }
 charge_category = { from = ["ChargeCategory"] }
@@ -28,7 +29,6 @@ charge_period_start = { kind = "time", from = ["ChargePeriodStart"] }
 provider_name = { from = ["ServiceProviderName", "ProviderName", "HostProviderName", "InvoiceIssuerName", "PublisherName"] }
 
 [optional]
-billing_account_id = { from = ["BillingAccountId"] }
 charge_description = { from = ["ChargeDescription"] }
 commitment_discount_status = { from = ["CommitmentDiscountStatus"] }
 commitment_discount_category = { from = ["CommitmentDiscountCategory"] }

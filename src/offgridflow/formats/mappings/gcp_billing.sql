@@ -44,9 +44,14 @@ consumption_model = { from = ["consumption_model.description"] }
 machine_spec = { from = ["system_labels[compute.googleapis.com/machine_spec]"] }
 cores = { from = ["system_labels[compute.googleapis.com/cores]"] }
 memory_mib = { from = ["system_labels[compute.googleapis.com/memory]"] }
+
+# credits stand in the line that they reduce; here they are lines of their own, as other providers have them
+[split]
+when = "credits <> 0"
+replace = { cost = "credits", credits = "0", usage_amount = "NULL", cost_type = "'credit'" }
 ---*/
 
--- lines: what is needed of every line; billed is cost and credits, as in Google's own FOCUS view
+-- lines: what is needed of every line; usage keeps its cost, what comes off it is a credit, effective is the net
 SELECT
   invoice_month,
   usage_start_time AS charge_period_start,
@@ -67,8 +72,8 @@ SELECT
   memory_mib,
   resource_name AS resource_id,
   usage_amount AS consumed_quantity,
-  cost + coalesce(credits, 0) AS billed_cost,
-  cost + coalesce(credits, 0) AS effective_cost
+  cost AS billed_cost,
+  CASE WHEN cost_type IS DISTINCT FROM 'credit' THEN cost + coalesce(credits, 0) ELSE 0 END AS effective_cost
 FROM raw;
 
 -- groups: what can be derived once per group of lines
@@ -87,6 +92,7 @@ SELECT
   currency AS billing_currency,
   CASE
     WHEN cost_type IS NULL OR lower(cost_type) = 'regular' THEN 'usage'
+    WHEN lower(cost_type) = 'credit' THEN 'credit'
     WHEN lower(cost_type) = 'tax' THEN 'tax'
     WHEN lower(cost_type) = 'adjustment' THEN 'adjustment'
     WHEN lower(cost_type) = 'rounding_error' THEN 'rounding'

@@ -103,6 +103,28 @@ class LedgerSettings(Strict):
     allow_overlap: bool = False
 
 
+class ApiSettings(Strict):
+    """API and dashboard. Past a limit the answer is 413, 422, 429 or 503, never a half answer (docs/api.md)."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8390, ge=0, le=65535)
+    hosts: tuple[str, ...] = ()
+    state: Path | None = None
+    paths: tuple[Path, ...] = ()
+    rollup_tags: tuple[str, ...] = ()
+    memory_mib: int = Field(default=1024, ge=128)
+    body_kib: int = Field(default=64, ge=1)
+    query_seconds: float = Field(default=30, gt=0)
+    export_seconds: float = Field(default=3600, gt=0)
+    queue_length: int = Field(default=16, ge=0)
+    queue_seconds: float = Field(default=10, gt=0)
+    groups: int = Field(default=20_000, ge=1)
+    cache_mib: int = Field(default=64, ge=0)
+    requests_per_minute: float = Field(default=600, gt=0)
+    burst: float = Field(default=120, ge=1)
+    session_hours: float = Field(default=12, gt=0)
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -117,6 +139,7 @@ class Settings(BaseSettings):
     grain: GrainSettings = GrainSettings()
     limits: LimitSettings = LimitSettings()
     methodology: MethodologySettings = MethodologySettings()
+    api: ApiSettings = ApiSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("ledger", mode="before")

@@ -1,0 +1,317 @@
+"""The ledger opened for serving: an edition per version, each with a rollup and pools of connections.
+
+Files of a version never change, so that an edition is never wrong, only older than the newest. Rollup rows are kept
+per commit: a new version costs only the rollup of its new commits, and can be thrown away and built again at any time.
+A query gets its rows from ``Edition.reading`` alone, which cuts them to what the caller may see.
+"""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import duckdb
+
+from offgridflow.api.access import Restriction
+from offgridflow.domain.errors import LedgerError
+from offgridflow.ledger import Ledger, LiveCommit
+from offgridflow.ledger.rows import sql_list
+from offgridflow.reports.rollup import rollup_query
+from offgridflow.reports.totals import Provenance
+
+if TYPE_CHECKING:
+    from offgridflow.ledger import Snapshot
+
+_logger = logging.getLogger(__name__)
+
+ROLLUP: Final = "rollup"
+_PARTS: Final = "rollup_parts"
+_KEPT: Final = 4
+"""Editions that stay open: the newest and those asked for last by ``as_of``, ``version`` or a cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A connection that sees one version, cut to what one caller may see; views emissions, rates, quarantine, rollup."""
+
+    con: duckdb.DuckDBPyConnection
+    provenance: Provenance
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Idle connections of one kind, and whether they are still wanted."""
+
+    idle: list[duckdb.DuckDBPyConnection] = field(default_factory=list)
+
+
+class Edition:
+    """One version of the ledger, opened.
+
+    Args:
+        database: the store's DuckDB.
+        snapshot: the version.
+        live: its commits by (source, billing period).
+        tag_keys: tags that the rollup keeps apart.
+
+    """
+
+    def __init__(
+        self,
+        database: duckdb.DuckDBPyConnection,
+        snapshot: "Snapshot",
+        live: Sequence[LiveCommit],
+        tag_keys: Sequence[str],
+    ) -> None:
+        self.version = snapshot.version
+        self.commits = tuple(live)
+        self.commit_ids = snapshot.commit_ids
+        sets = sorted({commit.factor_set for commit in live if commit.factor_set})
+        self.provenance = Provenance(", ".join(sets) or None, snapshot.version)
+        self._snapshot = snapshot
+        self._database = database
+        self._tag_keys = frozenset(tag_keys)
+        self._lock = threading.Lock()
+        self._pools: dict[tuple[Restriction, bool], _Pool] = {}
+        self._retired = False
+
+    @property
+    def newest_commit_at(self) -> datetime | None:
+        """When the newest live commit was made."""
+        return max((commit.committed_at for commit in self.commits), default=None)
+
+    def rolls_up(self, restriction: Restriction) -> bool:
+        """Return whether the rollup can be cut to ``restriction``: it keeps the tags that decide."""
+        return restriction.tag_keys <= self._tag_keys
+
+    @contextmanager
+    def reading(self, restriction: Restriction, *, light: bool = False) -> Iterator[Reading]:
+        """Lend a connection that sees what ``restriction`` allows; a light one sees ``rollup`` and ``quarantine`` only.
+
+        Raises LedgerError if a file of the version is gone.
+        """
+        pool = self._pool(restriction, light=light)
+        con = self._taken(pool)
+        if con is None:
+            con = self._connected(restriction, light=light)
+        try:
+            yield Reading(con, self.provenance)
+        except BaseException:
+            con.close()
+            raise
+        else:
+            self._give_back(pool, con)
+
+    def _pool(self, restriction: Restriction, *, light: bool) -> _Pool:
+        with self._lock:
+            return self._pools.setdefault((restriction, light), _Pool())
+
+    def _taken(self, pool: _Pool) -> duckdb.DuckDBPyConnection | None:
+        with self._lock:
+            return pool.idle.pop() if pool.idle else None
+
+    def _give_back(self, pool: _Pool, con: duckdb.DuckDBPyConnection) -> None:
+        with self._lock:
+            if not self._retired:
+                pool.idle.append(con)
+                return
+        con.close()
+
+    def _connected(self, restriction: Restriction, *, light: bool) -> duckdb.DuckDBPyConnection:
+        con = self._database.cursor()
+        if not light:
+            self._attach(con, restriction)
+        if self.rolls_up(restriction):
+            con.execute(
+                f"CREATE TEMP VIEW {ROLLUP} AS SELECT * FROM rollup_{self.version} WHERE {restriction.condition()}"
+            )
+        if light:
+            seen = "true" if restriction.is_none else "false"
+            con.execute(
+                f"CREATE TEMP VIEW quarantine AS SELECT * FROM quarantine_{self.version} WHERE {seen}"
+            )
+        return con
+
+    def _attach(self, con: duckdb.DuckDBPyConnection, restriction: Restriction) -> None:
+        if restriction.is_none:
+            self._snapshot.attach(con)
+            return
+        self._snapshot.attach(con, "whole_")
+        con.execute(f"CREATE TEMP VIEW emissions AS SELECT * FROM whole_emissions WHERE {restriction.condition()}")
+        con.execute(
+            "CREATE TEMP VIEW rates AS SELECT * FROM whole_rates WHERE rate_id IN (SELECT rate_id FROM emissions)"
+        )
+        for name in ("quarantine", "commits"):  # unreadable lines and deliveries tell no account: nobody's
+            con.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM whole_{name} WHERE false")
+
+    def attach_to(self, con: duckdb.DuckDBPyConnection, restriction: Restriction) -> None:
+        """Create the views of this edition, cut to ``restriction``, on a connection of another database."""
+        self._attach(con, restriction)
+
+    def build(self) -> None:
+        """Make the tables that light readings see: the rollup of all live commits, and the quarantine."""
+        with self._database.cursor() as con:
+            self._snapshot.attach(con)
+            con.execute(
+                f"CREATE OR REPLACE TABLE rollup_{self.version} AS SELECT * EXCLUDE commit_id FROM {_PARTS} "
+                f"WHERE list_contains({sql_list(sorted(self.commit_ids))}, commit_id)"
+            )
+            con.execute(f"CREATE OR REPLACE TABLE quarantine_{self.version} AS SELECT * FROM quarantine")
+
+    def roll_up_missing(self, tag_keys: Sequence[str]) -> int:
+        """Roll up the live commits that are not yet; return how many."""
+        with self._database.cursor() as con:
+            self._snapshot.attach(con)
+            con.execute(f"CREATE TABLE IF NOT EXISTS {_PARTS} AS {rollup_query('emissions', tag_keys)} LIMIT 0")
+            con.execute("CREATE TABLE IF NOT EXISTS rolled_up (commit_id VARCHAR PRIMARY KEY)")
+            known = {row[0] for row in con.execute("SELECT commit_id FROM rolled_up").fetchall()}
+            missing = sorted(self.commit_ids - known)
+            for commit_id in missing:
+                view = f"(SELECT * FROM emissions WHERE commit_id = '{commit_id}')"
+                con.execute("BEGIN")
+                con.execute(f"INSERT INTO {_PARTS} {rollup_query(view, tag_keys)}")
+                con.execute("INSERT INTO rolled_up VALUES (?)", [commit_id])
+                con.execute("COMMIT")
+            return len(missing)
+
+    def retire(self) -> None:
+        """Close what is idle now, and the rest when it comes back; give the tables' memory back."""
+        with self._lock:
+            self._retired = True
+            idle = [con for pool in self._pools.values() for con in pool.idle]
+            self._pools.clear()
+        for con in idle:
+            con.close()
+        with self._database.cursor() as con:
+            con.execute(f"DROP TABLE IF EXISTS rollup_{self.version}")
+            con.execute(f"DROP TABLE IF EXISTS quarantine_{self.version}")
+
+
+class Store:
+    """The ledger as the server sees it.
+
+    Args:
+        ledger_uri: the ledger.
+        tag_keys: tags that the rollup keeps apart.
+        threads: cores that queries may use together.
+        memory_mib: what the engine may hold in memory; past it the engine writes to disk.
+        opened: opens the ledger; an argument for tests.
+
+    """
+
+    def __init__(
+        self,
+        ledger_uri: str,
+        tag_keys: Sequence[str] = (),
+        threads: int = 2,
+        memory_mib: int = 1024,
+        opened: Callable[[str], Ledger] = Ledger.open,
+    ) -> None:
+        self.ledger_uri = ledger_uri
+        self.tag_keys = tuple(sorted(tag_keys))
+        self._open = opened
+        self._database = duckdb.connect(config={"threads": threads, "memory_limit": f"{memory_mib}MiB"})
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._building = threading.Lock()
+        self._lock = threading.Lock()
+        self._editions: OrderedDict[int, Edition] = OrderedDict()
+        self._newest: Edition | None = None
+
+    def current(self) -> Edition:
+        """Return the newest edition that is built; builds the first one. Raises LedgerError where there is no ledger."""
+        newest = self._newest
+        return newest if newest is not None else self.refresh()
+
+    def refresh(self) -> Edition:
+        """Look for a newer version, and build its edition; return the newest one."""
+        ledger = self._open(self.ledger_uri)
+        with self._building:
+            version = ledger.version()
+            newest = self._newest
+            if newest is None or newest.version != version:
+                newest = self._built(ledger, None)
+                with self._lock:
+                    self._newest = newest
+                self._keep(newest)
+            return newest
+
+    def at(self, version: int | None = None, as_of: datetime | None = None) -> Edition:
+        """Return the edition of a version, or of an instant, or the newest. Raises LedgerError if there is none."""
+        if version is None and as_of is None:
+            return self.current()
+        if version is not None:
+            with self._lock:
+                known = self._editions.get(version)
+                if known is not None:
+                    self._editions.move_to_end(version)
+                    return known
+        with self._building:
+            snapshot = self._open(self.ledger_uri).snapshot(version, as_of)
+            with self._lock:
+                known = self._editions.get(snapshot.version)
+            if known is None:
+                known = self._built(self._open(self.ledger_uri), snapshot.version)
+                self._keep(known)
+            return known
+
+    def _built(self, ledger: Ledger, version: int | None) -> Edition:
+        snapshot = ledger.snapshot(version)
+        known = ledger.side.commits(sorted(snapshot.commit_ids))
+        live = sorted(known.values(), key=lambda commit: commit.key)
+        edition = Edition(self._database, snapshot, live, self.tag_keys)
+        added = edition.roll_up_missing(self.tag_keys)
+        edition.build()
+        _logger.info("ledger version %s: %s commits rolled up", snapshot.version, added)
+        return edition
+
+    def _keep(self, edition: Edition) -> None:
+        with self._lock:
+            self._editions[edition.version] = edition
+            self._editions.move_to_end(edition.version)
+            others = [each for each in self._editions.values() if each is not self._newest]
+            gone = others[: max(0, len(others) - _KEPT + 1)]
+            for each in gone:
+                del self._editions[each.version]
+            wanted = frozenset[str]().union(*(each.commit_ids for each in self._editions.values()))
+        for each in gone:
+            each.retire()
+        if gone:
+            self._forget_rollups(wanted)
+
+    def _forget_rollups(self, wanted: frozenset[str]) -> None:
+        with self._database.cursor() as con:
+            for table in (_PARTS, "rolled_up"):
+                con.execute(f"DELETE FROM {table} WHERE NOT list_contains({sql_list(sorted(wanted))}, commit_id)")
+
+    def rollup_rows(self) -> int:
+        """Return the rows of the newest rollup."""
+        edition = self.current()
+        with self._database.cursor() as con:
+            rows = con.execute(f"SELECT count(*) FROM rollup_{edition.version}").fetchall()
+        return int(rows[0][0])
+
+    def history(self) -> list[dict[str, object]]:
+        """Return what was done to the ledger, newest first."""
+        return self._open(self.ledger_uri).history()
+
+    def is_readable(self) -> bool:
+        """Return whether the ledger can be read now."""
+        try:
+            self._open(self.ledger_uri).version()
+        except LedgerError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            editions = list(self._editions.values())
+            self._editions.clear()
+            self._newest = None
+        for edition in editions:
+            edition.retire()
+        self._database.close()

@@ -1,0 +1,169 @@
+"""How answers leave: JSON with full decimals, CSV that no spreadsheet runs, NDJSON, Parquet."""
+
+import csv
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from offgridflow.api.problems import ApiError
+from offgridflow.domain.model import DECIMAL
+from offgridflow.reports.figures import plain, to_json
+
+Record = Mapping[str, object]
+
+
+class Form(StrEnum):
+    """A format of answers."""
+
+    JSON = "json"
+    CSV = "csv"
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+
+
+MEDIA_TYPES: Final[dict[Form, str]] = {
+    Form.JSON: "application/json",
+    Form.CSV: "text/csv",
+    Form.NDJSON: "application/x-ndjson",
+    Form.PARQUET: "application/vnd.apache.parquet",
+}
+_OF_MEDIA: Final = {media: form for form, media in MEDIA_TYPES.items()}
+_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+
+
+def chosen_form(given: Form | None, accept: str | None, default: Form = Form.JSON) -> Form:
+    """Return the format of ``?format=``, else the one that Accept prefers. Raises ApiError NOT_ACCEPTABLE."""
+    if given is not None:
+        return given
+    if not accept:
+        return default
+    ranges = sorted(_ranges(accept), key=lambda pair: -pair[1])
+    for media, quality in ranges:
+        if quality <= 0:
+            continue
+        if media in _OF_MEDIA:
+            return _OF_MEDIA[media]
+        if media in {"*/*", "application/*"}:
+            return default
+        if media == "text/*":
+            return Form.CSV
+    raise ApiError(
+        "NOT_ACCEPTABLE",
+        "Accept names no format that this server writes.",
+        action=f"Use one of: {', '.join(_OF_MEDIA)}; or ?format=json|csv|ndjson|parquet.",
+    )
+
+
+def _ranges(accept: str) -> list[tuple[str, float]]:
+    found = []
+    for part in accept.split(","):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                try:
+                    quality = float(value)
+                except ValueError:
+                    quality = 0.0
+        found.append((media.lower(), quality))
+    return found
+
+
+def rendered(form: Form, shape: Record, records: Sequence[Record]) -> bytes:
+    """Return an answer: the whole ``shape`` as JSON, or its ``records`` in a tabular format."""
+    if form is Form.JSON:
+        return to_json(jsonable(shape), indent=None).encode() + b"\n"
+    if form is Form.CSV:
+        return to_csv(records).encode()
+    if form is Form.NDJSON:
+        return "".join(to_json(jsonable(record), indent=None) + "\n" for record in records).encode()
+    return to_parquet(records)
+
+
+def jsonable(value: object) -> object:
+    """Return a value with instants and days as ISO 8601 text, all else as it is."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(item) for item in value]
+    return value
+
+
+def to_csv(records: Sequence[Record]) -> str:
+    """Return records as CSV (RFC 4180). A text that a spreadsheet would run gets an apostrophe before it."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    out = io.StringIO()
+    writer = csv.writer(out)
+    if names:
+        writer.writerow([_safe(name) for name in names])
+    writer.writerows([_cell(record.get(name)) for name in names] for record in records)
+    return out.getvalue()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float | Decimal):
+        return plain(value)
+    if isinstance(value, Mapping | list | tuple):
+        return _safe(to_json(jsonable(value), indent=None))
+    return _safe(str(jsonable(value)))
+
+
+def _safe(text: str) -> str:
+    return "'" + text if text.startswith(_RISKY) else text
+
+
+def to_parquet(records: Sequence[Record]) -> bytes:
+    """Return records as a Parquet file: DECIMAL(38,15) for figures, BIGINT for counts, texts, nested values as JSON."""
+    names = list(dict.fromkeys(name for record in records for name in record)) or ["empty"]
+    columns = {name: [record.get(name) for record in records] for name in names}
+    kinds = {name: _kind(values) for name, values in columns.items()}
+    definition = ", ".join(f"{_quoted(name)} {kind}" for name, kind in kinds.items())
+    with duckdb.connect() as con, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute(f"CREATE TABLE given ({definition})")
+        if records:
+            values = ", ".join(f"unnest(?::{kind}[])" for kind in kinds.values())
+            con.execute(
+                f"INSERT INTO given SELECT {values}",
+                [[_stored(value) for value in column] for column in columns.values()],
+            )
+        con.execute("COPY given TO ? (FORMAT parquet, COMPRESSION zstd)", [str(path)])
+        return path.read_bytes()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _kind(values: Sequence[object]) -> str:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return "BOOLEAN"
+    if kinds == {int}:
+        return "BIGINT"
+    if kinds and kinds <= {int, Decimal}:
+        return DECIMAL
+    if kinds and kinds <= {int, float}:
+        return "DOUBLE"
+    return "TIMESTAMPTZ" if kinds == {datetime} else "VARCHAR"
+
+
+def _stored(value: object) -> object:
+    if isinstance(value, Mapping | list | tuple):
+        return to_json(jsonable(value), indent=None)
+    return value

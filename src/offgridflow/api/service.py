@@ -1,0 +1,198 @@
+"""Questions to the ledger and their answers, whoever asks: the API and the dashboard call this and nothing below it.
+
+A question by month that the rollup answers is light; all others read rows, one per core at a time (see ``gate``).
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from offgridflow.api.cache import Cache
+from offgridflow.api.gate import Gate, GateLimits, deadline
+from offgridflow.api.problems import ApiError
+from offgridflow.reports.coverage import CoverageReport, coverage
+from offgridflow.reports.explain import ExplainReport, explain_cell
+from offgridflow.reports.previous import previous_days
+from offgridflow.reports.rates import RateCard, Sensitivity, rate_card, sensitivity
+from offgridflow.reports.rollup import answers
+from offgridflow.reports.scope import EMISSIONS, days_of, keys_of, scope_of
+from offgridflow.reports.totals import Report, report
+from offgridflow.reports.whatif import Swap, WhatIf, what_if
+
+if TYPE_CHECKING:
+    from offgridflow.api.access import Restriction
+    from offgridflow.api.editions import Edition, Reading, Store
+    from offgridflow.domain.model import Rate, Sku
+    from offgridflow.domain.periods import Month
+    from offgridflow.methodology.explain import Explanation
+    from offgridflow.pipeline.recipe import Kitchen
+    from offgridflow.settings import ApiSettings
+
+_ROW_WEIGHT: Final = 1500
+"""Bytes that a row of a report takes in the cache, roughly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What totals are asked for: keys, charge days (YYYY-MM or YYYY-MM-DD, inclusive) and equal values."""
+
+    by: tuple[str, ...] = ()
+    date_from: str | None = None
+    date_to: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters as a mapping."""
+        return dict(self.where)
+
+    def before(self) -> "Question | None":
+        """Return the same question about the period of equal length before; None where the period is open."""
+        days = previous_days(days_of(self.date_from, self.date_to))
+        if days is None:
+            return None
+        return Question(self.by, str(days.first), str(days.last), self.where)
+
+
+class Service:
+    """Answers questions.
+
+    Args:
+        store: the ledger.
+        settings: limits.
+        kitchen: makes the factor set and recipe for explanations and what-ifs; called once, late.
+        cores: how many heavy queries run at once.
+
+    """
+
+    def __init__(self, store: "Store", settings: "ApiSettings", kitchen: "Callable[[], Kitchen]", cores: int) -> None:
+        self.store = store
+        self.settings = settings
+        self.gate = Gate(GateLimits(cores, settings.queue_length, settings.queue_seconds))
+        self.exports = Gate(GateLimits(cores, 0, settings.queue_seconds))
+        self._make_kitchen = kitchen
+        self._kitchen_lock = threading.Lock()
+        self.reports: Cache[Report] = Cache(settings.cache_mib * 2**20 // 2)
+        self.bodies: Cache[bytes] = Cache(settings.cache_mib * 2**20 // 2)
+
+    @cached_property
+    def _kitchen(self) -> "Kitchen":
+        return self._make_kitchen()
+
+    @property
+    def kitchen(self) -> "Kitchen":
+        """The factor set and recipe of the settings."""
+        with self._kitchen_lock:
+            return self._kitchen
+
+    @contextmanager
+    def heavy(self, edition: "Edition", restriction: "Restriction") -> "Iterator[Reading]":
+        """Lend a connection to the rows, one per core at a time, for at most the allowed time."""
+        with (
+            self.gate.slot(),
+            edition.reading(restriction) as reading,
+            deadline(reading.con, self.settings.query_seconds),
+        ):
+            yield reading
+
+    def report(self, edition: "Edition", restriction: "Restriction", question: Question) -> Report:
+        """Return totals by keys. Raises UsageError for an unknown key or date, ApiError for too many groups or BUSY."""
+        key = f"{edition.version} {restriction!r} {question!r}"
+        known = self.reports.get(key)
+        if known is not None:
+            return known
+        asked = (question.by, question.date_from, question.date_to, question.filters)
+        if edition.rolls_up(restriction) and answers(*asked, self.store.tag_keys):
+            with edition.reading(restriction, light=True) as reading:
+                found = report(reading.con, *asked, provenance=reading.provenance, view="rollup")
+        else:
+            with self.heavy(edition, restriction) as reading:
+                self._refuse_many_groups(reading, question)
+                found = report(reading.con, *asked, provenance=reading.provenance)
+        if len(found.rows) > self.settings.groups:
+            raise self._too_many()
+        self.reports.put(key, found, (len(found.rows) + 4) * _ROW_WEIGHT)
+        return found
+
+    def _refuse_many_groups(self, reading: "Reading", question: Question) -> None:
+        """Count the groups of a question before they are all fetched."""
+        keys = keys_of(question.by)
+        if not keys:
+            return
+        condition, values = scope_of(question.date_from, question.date_to, question.filters).where("usage")
+        columns = ", ".join(f"{key.sql} AS k{index}" for index, key in enumerate(keys))
+        bound = [value for key in keys for value in key.parameters]
+        sql = (
+            f"SELECT count(*) FROM (SELECT DISTINCT {columns} FROM {EMISSIONS} WHERE {condition} "
+            f"LIMIT {self.settings.groups + 1})"
+        )
+        counted = reading.con.execute(sql, [*bound, *values]).fetchall()[0][0]
+        if counted > self.settings.groups:
+            raise self._too_many()
+
+    def _too_many(self) -> ApiError:
+        sentence = f"The question has more than {self.settings.groups:,} groups."
+        return ApiError("TOO_MANY_GROUPS", sentence, action="Filter, use fewer keys, or export the rows.")
+
+    def coverage(self, edition: "Edition", restriction: "Restriction", question: Question) -> CoverageReport:
+        """Return what was estimated, how, and what was not."""
+        with self.heavy(edition, restriction) as reading:
+            asked = (question.date_from, question.date_to, question.filters)
+            return coverage(reading.con, *asked, provenance=reading.provenance)
+
+    def rates(
+        self, edition: "Edition", restriction: "Restriction", where: dict[str, str], search: str | None
+    ) -> RateCard:
+        """Return the rate card behind the rows that may be seen."""
+        with self.heavy(edition, restriction) as reading:
+            return rate_card(reading.con, where, search)
+
+    def sensitivity(self, edition: "Edition", restriction: "Restriction", question: Question) -> Sensitivity:
+        """Return how far each group of uncertainty moves the total."""
+        with self.heavy(edition, restriction) as reading:
+            return sensitivity(reading.con, question.date_from, question.date_to, question.filters)
+
+    def explain(
+        self, edition: "Edition", restriction: "Restriction", question: Question, name: str | None, most: int
+    ) -> ExplainReport:
+        """Explain the largest SKUs of a cell down to their factors."""
+        explainer = self.explainer()
+        with self.heavy(edition, restriction) as reading:
+            return explain_cell(
+                reading.con,
+                explainer,
+                name,
+                question.filters,
+                date_from=question.date_from,
+                date_to=question.date_to,
+                most=most,
+            )
+
+    def explainer(self) -> "Callable[[Sku, Month], Explanation]":
+        """Return what explains a SKU in a month under the settings."""
+        from offgridflow.methodology.explain import explain  # noqa: PLC0415  the methodology is late
+
+        made = self.kitchen
+        return lambda sku, month: explain(sku, month, made.factors, made.recipe)
+
+    def rate_of(self) -> "Callable[[Sku, Month], Rate]":
+        """Return what rates a SKU in a month under the settings."""
+        return self.kitchen.rate_of
+
+    def what_if(self, edition: "Edition", restriction: "Restriction", question: Question, swap: Swap) -> WhatIf:
+        """Return totals now and with a swap, both rated under the settings."""
+        rate_of = self.rate_of()
+        with self.heavy(edition, restriction) as reading:
+            return what_if(
+                reading.con,
+                rate_of,
+                swap,
+                question.by,
+                question.filters,
+                date_from=question.date_from,
+                date_to=question.date_to,
+                provenance=reading.provenance,
+            )

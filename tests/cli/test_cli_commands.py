@@ -289,7 +289,7 @@ def test_maintain_changes_no_figure_and_keeps_pinned_versions(bill: Path, tmp_pa
     assert _json(capsys, "verify", "--ledger", ledger)["digest"] == digest
 
 
-def test_the_demo_shows_three_clouds_and_runs_twice(tmp_path: Path, capsys: Captured) -> None:
+def test_the_demo_shows_three_clouds(tmp_path: Path, capsys: Captured) -> None:
     """Made-up bills of AWS, Azure and Google Cloud are ingested without a failure and reported, in one command."""
     found = _json(capsys, "demo", "--no-serve", "--folder", str(tmp_path / "demo"))
     assert {row["provider"] for row in found["rows"]} == {"aws", "azure", "gcp"}

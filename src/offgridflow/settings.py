@@ -141,6 +141,7 @@ class Settings(BaseSettings):
     methodology: MethodologySettings = MethodologySettings()
     api: ApiSettings = ApiSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    cache_folder: Path = Path(".offgridflow-cache")
 
     @field_validator("ledger", mode="before")
     @classmethod

@@ -6,31 +6,46 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
-from offgridflow.domain.errors import OffGridFlowError
+from offgridflow.connectors.model import FilePart
+from offgridflow.domain.errors import InputError, OffGridFlowError
 from offgridflow.domain.identity import fingerprint_of
 from offgridflow.domain.model import Rate
 from offgridflow.engines.duckdb import Aggregation, DuckDbEngine
 from offgridflow.engines.model import Part
 from offgridflow.ledger import CommitRecord, Ledger, LiveCommit, PartRecord, RawTotal
 from offgridflow.methodology.recipe import METHODOLOGY_VERSION
-from offgridflow.pipeline.conservation import Account, PeriodKey, accounts_of
+from offgridflow.pipeline.conservation import Account, PeriodKey, Totals, accounts_of
 from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
 from offgridflow.pipeline.period import PeriodWork, commit_period, read_back
-from offgridflow.pipeline.plan import Batch, ScannedPart, failure_of, make_plan
+from offgridflow.pipeline.plan import Batch, Plan, ScannedPart, add_parts, failure_of, make_plan
 from offgridflow.pipeline.rate_card import build_card
 from offgridflow.pipeline.recipe import Kitchen
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What the upstream says of a delivery: its billing period, its fingerprint there, its provider.
+
+    Every line of the delivery must be of that period, or nothing of it is committed.
+    """
+
+    billing_period: str
+    fingerprint: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
 class Shop:
-    """What every step of one ingest shares."""
+    """What every step of one ingest shares. ``expected`` is None for ad-hoc files, whose periods their lines tell."""
 
     ledger: Ledger
     kitchen: Kitchen
     options: IngestOptions
     ports: Ports
+    expected: Expected | None = None
 
 
 def ingest_paths(
@@ -47,11 +62,55 @@ def ingest_paths(
     shop = Shop(ledger, kitchen, options, ports)
     with work_folder(ports.work_folder) as folder:
         plan = make_plan(paths, folder, options.limits, ports.progress)
-        results = list(plan.failures)
-        for batch in plan.batches:
-            results.extend(_ingest_batch(shop, batch, folder))
+        return _carry_out(shop, plan, folder)
+
+
+def ingest_parts(
+    parts: Sequence[FilePart],
+    ledger: Ledger,
+    kitchen: Kitchen,
+    options: IngestOptions,
+    ports: Ports,
+    expected: Expected,
+) -> IngestResult:
+    """Ingest the fetched parts of one delivery of a configured source (``options.source``)."""
+    shop = Shop(ledger, kitchen, options, ports, expected)
+    with work_folder(ports.work_folder) as folder:
+        plan = Plan()
+        add_parts(plan, parts, options.limits, ports.progress)
+        if plan.failures or len(plan.batches) > 1:
+            return IngestResult(tuple(_refused_delivery(shop, plan)), tuple(plan.notes))
+        return _carry_out(shop, plan, folder)
+
+
+def _refused_delivery(shop: Shop, plan: Plan) -> Iterator[PeriodResult]:
+    for failure in plan.failures:
+        yield replace(failure, source=shop.options.source, billing_period=_expected_period(shop))
+    if len(plan.batches) > 1:
+        formats = " and ".join(batch.format.title for batch in plan.batches)
+        sentence = f"The delivery holds files of several formats: {formats}."
+        error = InputError(sentence, action="Give each export a source of its own.", code="SEVERAL_EXPORTS")
+        yield _failed_batch(shop, plan.batches[0], error)
+
+
+def _carry_out(shop: Shop, plan: Plan, folder: Path) -> IngestResult:
+    results = list(plan.failures)
+    for batch in plan.batches:
+        results.extend(_ingest_batch(shop, batch, folder))
     ordered = sorted(results, key=lambda result: tuple(map(str, _order_of(result))))
     return IngestResult(tuple(ordered), tuple(plan.notes))
+
+
+def _expected_period(shop: Shop) -> str | None:
+    return shop.expected.billing_period if shop.expected else None
+
+
+def _failed_batch(shop: Shop, batch: Batch, error: OffGridFlowError) -> PeriodResult:
+    provider = shop.expected.provider if shop.expected else None
+    period = _expected_period(shop)
+    return PeriodResult(
+        shop.options.source, period, provider, batch.format.name, None, "failed", error=failure_of(error)
+    )
 
 
 def _order_of(result: PeriodResult) -> tuple[str, str, str]:
@@ -70,7 +129,7 @@ def work_folder(parent: Path) -> Iterator[Path]:
 
 
 def _ingest_batch(shop: Shop, batch: Batch, folder: Path) -> list[PeriodResult]:
-    known = _unchanged(shop, batch)
+    known = _unchanged(shop, batch) if shop.expected is None else None
     if known is not None:
         return known
     limits = shop.options.limits
@@ -87,7 +146,7 @@ def _ingest_batch(shop: Shop, batch: Batch, folder: Path) -> list[PeriodResult]:
             shop.ports.progress("aggregate", batch.format.title, 1, 1)
             return list(_commit_all(shop, batch, aggregation))
     except OffGridFlowError as error:
-        return [PeriodResult(None, None, None, batch.format.name, None, "failed", error=failure_of(error))]
+        return [_failed_batch(shop, batch, error)]
 
 
 def _part_of(item: ScannedPart) -> Part:
@@ -126,6 +185,8 @@ def _same_naming(live: LiveCommit, options: IngestOptions) -> bool:
 
 def _commit_all(shop: Shop, batch: Batch, aggregation: Aggregation) -> Iterator[PeriodResult]:
     accounts = accounts_of(aggregation.con, aggregation.money_column)
+    if shop.expected is not None:
+        accounts = _only_expected(shop, accounts)
     wanted = {key: value for key, value in accounts.items() if _in_range(key, shop.options)}
     shop.ports.progress("rate", batch.format.title, 0, 1)
     rates = build_card(aggregation.con, "activities", shop.kitchen.rate_of)
@@ -133,6 +194,18 @@ def _commit_all(shop: Shop, batch: Batch, aggregation: Aggregation) -> Iterator[
     for done, (key, period_accounts) in enumerate(wanted.items(), start=1):
         yield from _commit_period(shop, batch, aggregation, rates, period_accounts)
         shop.ports.progress("commit", " ".join(key), done, len(wanted))
+
+
+def _only_expected(shop: Shop, accounts: dict[PeriodKey, list[Account]]) -> dict[PeriodKey, list[Account]]:
+    """Return the accounts of a delivery's one period, empty where it has no line; refuse lines of another."""
+    key = (shop.options.source or "", _expected_period(shop) or "")
+    strange = sorted({period for _, period in accounts} - {key[1]})
+    if strange:
+        sentence = f"{key[0]}: the delivery of {key[1]} holds lines of {', '.join(strange)}."
+        action = "Export by billing period, so that a restated month replaces itself and nothing else."
+        raise InputError(sentence, action=action, code="PERIOD_MISMATCH")
+    nothing = Totals(0, Decimal(0))
+    return accounts or {key: [Account(*key, None, nothing, 0, nothing, {}, {})]}
 
 
 def _in_range(key: PeriodKey, options: IngestOptions) -> bool:
@@ -193,9 +266,13 @@ def _record(
     first = accounts[0]
     described = shop.kitchen.describe(batch.format)
     return CommitRecord(
-        provider=aggregation.provider_of(first.source, first.billing_period),
+        provider=shop.expected.provider
+        if shop.expected
+        else aggregation.provider_of(first.source, first.billing_period),
         format=batch.format.name,
-        fingerprint=fingerprint_of([item.scan.digest for item in parts]),
+        fingerprint=shop.expected.fingerprint
+        if shop.expected
+        else fingerprint_of([item.scan.digest for item in parts]),
         recipe=shop.kitchen.digest_for(batch.format),
         recipe_json=json.dumps({**described, "source_named": shop.options.source is not None}, sort_keys=True),
         factor_set=shop.kitchen.factors.name,

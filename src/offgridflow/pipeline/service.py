@@ -4,7 +4,9 @@ import tempfile
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from offgridflow.cloud.door import Door
 from offgridflow.domain.model import USAGE
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline.ingest import ingest_paths
@@ -20,6 +22,10 @@ from offgridflow.pipeline.model import (
     no_progress,
 )
 from offgridflow.settings import Settings
+
+if TYPE_CHECKING:
+    from offgridflow.connectors.delivery import CheckReport
+    from offgridflow.pipeline.sources import SourceRun
 
 MIB = 2**20
 
@@ -39,6 +45,47 @@ def ingest_files(
     ledger = Ledger.open(ledger_uri, create=True, retention_days=settings.ledger.retention_days)
     ports = Ports(Path(tempfile.gettempdir()), progress=progress)
     return ingest_paths(paths, ledger, kitchen, options or options_of(settings), ports)
+
+
+def ingest_configured(
+    names: Sequence[str],
+    ledger_uri: str,
+    settings: Settings,
+    options: IngestOptions | None = None,
+    progress: Progress = no_progress,
+) -> IngestResult:
+    """Ingest what is new or restated of the configured sources with these names, of all where none is named."""
+    from offgridflow.pipeline.sources import chosen_sources, ingest_sources  # noqa: PLC0415 - loads the connectors
+
+    chosen = chosen_sources(settings.sources, names)
+    return ingest_sources(source_run(ledger_uri, settings, options, progress), chosen)
+
+
+def check_configured(names: Sequence[str], settings: Settings) -> "list[CheckReport]":
+    """Try credentials and permissions of the configured sources without ingesting and without a ledger."""
+    from offgridflow.pipeline.sources import check_sources, chosen_sources  # noqa: PLC0415 - loads the connectors
+
+    chosen = chosen_sources(settings.sources, names)
+    return check_sources(Path(settings.cache_folder), Door(), chosen)
+
+
+def source_run(
+    ledger_uri: str,
+    settings: Settings,
+    options: IngestOptions | None = None,
+    progress: Progress = no_progress,
+) -> "SourceRun":
+    """Return what all sources of one run share."""
+    from offgridflow.pipeline.sources import SourceRun  # noqa: PLC0415 - loads the connectors
+
+    return SourceRun(
+        ledger=Ledger.open(ledger_uri, create=True, retention_days=settings.ledger.retention_days),
+        kitchen=kitchen_of(settings),
+        options=options or options_of(settings),
+        ports=Ports(Path(tempfile.gettempdir()), progress=progress),
+        cache_folder=Path(settings.cache_folder),
+        door=Door(),
+    )
 
 
 def options_of(settings: Settings) -> IngestOptions:

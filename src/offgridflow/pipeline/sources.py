@@ -1,0 +1,138 @@
+"""Configured sources: discover, skip what is live, fetch, ingest; a failing source or period never stops the others."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from offgridflow.cloud.door import Door
+from offgridflow.connectors.buckets import Surroundings
+from offgridflow.connectors.cache import Cache
+from offgridflow.connectors.delivery import CheckReport, CheckStep, Connector, Delivery, RefusedDelivery
+from offgridflow.connectors.registry import connect
+from offgridflow.domain.errors import OffGridFlowError, UsageError
+from offgridflow.domain.periods import Month
+from offgridflow.formats import format_by_name, registry
+from offgridflow.ledger import Ledger, LiveCommit
+from offgridflow.pipeline.ingest import Expected, ingest_parts
+from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
+from offgridflow.pipeline.period import read_back
+from offgridflow.pipeline.plan import failure_of
+from offgridflow.pipeline.recipe import Kitchen
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRun:
+    """What all sources of one run share. ``cache_folder`` keeps fetched parts between runs."""
+
+    ledger: Ledger
+    kitchen: Kitchen
+    options: IngestOptions
+    ports: Ports
+    cache_folder: Path
+    door: Door
+
+
+Connect = Callable[[Mapping[str, object], Surroundings], Connector]
+
+
+def chosen_sources(configured: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the configured sources with these names, all where none is named; raise UsageError for an unknown one."""
+    if not configured:
+        sentence = "No source is configured."
+        raise UsageError(
+            sentence, action="Name files to ingest, or run 'offgridflow init' and fill in offgridflow.toml."
+        )
+    unknown = sorted(set(names) - set(configured))
+    if unknown:
+        sentence = f"There is no source {unknown[0]!r} in the settings."
+        raise UsageError(sentence, action=f"Use one of: {', '.join(sorted(configured))}.")
+    return {name: configured[name] for name in sorted(configured) if not names or name in names}
+
+
+def ingest_sources(run: SourceRun, sources: Mapping[str, Mapping[str, Any]], make: Connect = connect) -> IngestResult:
+    """Ingest every new or restated delivery of these sources.
+
+    What is live under the same recipe costs its listing and no data request.
+    """
+    results: list[PeriodResult] = []
+    notes: list[str] = []
+    for name, settings in sources.items():
+        try:
+            connector = make(settings, surroundings_of(run, name))
+            for found in _ingest_source(run, name, connector):
+                results.extend(found.periods)
+                notes.extend(found.notes)
+        except OffGridFlowError as error:
+            results.append(PeriodResult(name, None, None, None, None, "failed", error=failure_of(error)))
+    return IngestResult(tuple(results), tuple(notes))
+
+
+def surroundings_of(run: SourceRun, name: str) -> Surroundings:
+    """Return what a connector needs of the world."""
+    return Surroundings(source=name, door=run.door, cache=Cache(run.cache_folder), now=run.ports.now)
+
+
+def check_sources(
+    cache_folder: Path,
+    door: Door,
+    sources: Mapping[str, Mapping[str, Any]],
+    make: Connect = connect,
+) -> list[CheckReport]:
+    """Try credentials and permissions of every source without ingesting; a source that cannot be made is a failed step."""
+    reports: list[CheckReport] = []
+    for name, settings in sources.items():
+        try:
+            reports.append(make(settings, Surroundings(name, door, Cache(cache_folder))).check())
+        except OffGridFlowError as error:
+            reports.append(CheckReport(name, (CheckStep("settings", ok=False, detail=str(error)),)))
+    return reports
+
+
+def _ingest_source(run: SourceRun, name: str, connector: Connector) -> Iterator[IngestResult]:
+    since, until = (_month(text) for text in (run.options.first_period, run.options.last_period))
+    for found in connector.discover(since, until):
+        if isinstance(found, RefusedDelivery):
+            period = str(found.billing_period) if found.billing_period else None
+            failed = PeriodResult(name, period, None, None, None, "failed", error=failure_of(found.error))
+            yield IngestResult((failed,))
+            continue
+        yield _ingest_delivery(run, name, connector, found)
+
+
+def _month(text: str | None) -> Month | None:
+    return None if text is None else Month.parse(text)
+
+
+def _ingest_delivery(run: SourceRun, name: str, connector: Connector, delivery: Delivery) -> IngestResult:
+    period = str(delivery.billing_period)
+    live = run.ledger.live().get((name, period))
+    if live is not None and not run.options.full and _is_same(run, live, delivery):
+        return IngestResult(tuple(read_back(run.ledger, [live], "unchanged")))
+    cache = Cache(run.cache_folder)
+    try:
+        run.ports.progress("fetch", f"{name} {period}", 0, len(delivery.parts))
+        parts = connector.fetch(delivery, cache)
+        run.ports.progress("fetch", f"{name} {period}", len(delivery.parts), len(delivery.parts))
+        expected = Expected(period, delivery.fingerprint, delivery.provider)
+        options = replace(run.options, source=name)
+        result = ingest_parts(parts, run.ledger, run.kitchen, options, run.ports, expected)
+    except OffGridFlowError as error:
+        failed = PeriodResult(name, period, delivery.provider, None, None, "failed", error=failure_of(error))
+        return IngestResult((failed,))
+    if result.status == "ok":
+        _forget_parts(cache, name, delivery)
+    return result
+
+
+def _is_same(run: SourceRun, live: LiveCommit, delivery: Delivery) -> bool:
+    known = {mapping.name for mapping in registry()}
+    if live.fingerprint != delivery.fingerprint or live.format not in known:
+        return False
+    return live.recipe == run.kitchen.digest_for(format_by_name(live.format))
+
+
+def _forget_parts(cache: Cache, name: str, delivery: Delivery) -> None:
+    """Remove what was fetched: it is in the ledger now, and the next revision has other names."""
+    for part in delivery.parts:
+        cache.path_of(name, part).unlink(missing_ok=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from ledger.worker import Delivery
 from offgridflow.ledger import Ledger, Snapshot, verify
+from offgridflow.ledger.tables import connect
 
 WORKER = Path(__file__).parent / "worker.py"
 
@@ -39,7 +39,7 @@ def filled(_filled: Path, tmp_path: Path) -> Ledger:
 
 def read(snapshot: Snapshot, query: str) -> list[tuple[Any, ...]]:
     """Return the rows of a query over the views of a snapshot."""
-    con = duckdb.connect()
+    con = connect()
     try:
         snapshot.attach(con)
         return con.execute(query).fetchall()

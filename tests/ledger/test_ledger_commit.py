@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from ledger.worker import RATES, Delivery
 from offgridflow.domain.errors import CommitUnknownError, LedgerError, OverlapError, ShrinkError
 from offgridflow.ledger import CommitRecord, Ledger, Snapshot
+from offgridflow.ledger.tables import connect
 
 Query = Callable[[Snapshot, str], list[tuple[Any, ...]]]
 Digest = Callable[[Ledger], str]
@@ -39,8 +39,7 @@ def test_commit_is_live_with_all_its_rows(ledger: Ledger, query: Query, digest: 
 @pytest.mark.parametrize("source", ["aws/1 ü %2F=x", "2024", "a'b\"c", "*[x]?", "..", "東京/請求", "true"])
 def test_any_source_name_reads_back(ledger: Ledger, query: Query, digest: Digest, source: str) -> None:
     """A source's name comes back as text, whatever characters it holds, also when its period is replaced."""
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
+    con = connect()
     for variant in (0, 1):
         staging = ledger.stage(source, "2025-06")
         Delivery(variant=variant).write(con, staging.emissions_file)
@@ -169,7 +168,7 @@ def test_abandoned_staging_leaves_nothing(ledger: Ledger, tmp_path: Path) -> Non
     """A staging that is abandoned leaves the ledger's folder byte for byte as it was."""
     Delivery().commit(ledger)
     before = _tree(tmp_path / "ledger")
-    con = duckdb.connect()
+    con = connect()
     staging = ledger.stage("aws/111", "2025-07")
     Delivery(period="2025-07").write(con, staging.emissions_file)
     con.close()
@@ -192,7 +191,7 @@ def test_abandoned_staging_leaves_nothing(ledger: Ledger, tmp_path: Path) -> Non
 def test_other_columns_are_refused(ledger: Ledger, query_text: str, match: str, digest: Digest) -> None:
     """A staged file whose columns or types differ is refused by name, and the ledger stays as it was."""
     before = digest(ledger)
-    con = duckdb.connect()
+    con = connect()
     staging = ledger.stage("aws/111", "2025-06")
     Delivery().write(con, staging.emissions_file)
     con.execute(f"COPY ({query_text}) TO '{staging.emissions_file(0)}' (FORMAT parquet)")

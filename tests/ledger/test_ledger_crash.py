@@ -178,7 +178,7 @@ except LedgerError as error:
 """
 
 
-@pytest.mark.parametrize("step", ["staged", "rates", "quarantine", "commits"])
+@pytest.mark.parametrize("step", ["staged", "commits"])
 def test_full_disk_leaves_the_ledger_as_it_was(tmp_path: Path, digest: Digest, step: str) -> None:
     """When no more bytes can be written after any step, the error says so and the old state stays live and whole."""
     ledger = Ledger.open(tmp_path / "ledger", create=True)

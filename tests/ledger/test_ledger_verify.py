@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from ledger.worker import Delivery
 from offgridflow.ledger import CommitRecord, Ledger, Snapshot, verify
+from offgridflow.ledger.tables import connect
 
 Digest = Callable[[Ledger], str]
 
@@ -54,8 +54,7 @@ def test_digest_counts_equal_rows(tmp_path: Path) -> None:
     for times in (1, 2, 3):
         ledger = Ledger.open(tmp_path / str(times), create=True)
         staging = ledger.stage("aws/111", "2025-06")
-        con = duckdb.connect()
-        con.execute("SET TimeZone = 'UTC'")
+        con = connect()
         for number in range(times):
             path = staging.emissions_file(number)
             Delivery().write(con, dict.fromkeys(range(1), path).__getitem__)
@@ -87,9 +86,8 @@ def _file(ledger: Ledger, table: str) -> Path:
 
 
 def _edit(path: Path, replaced: str) -> None:
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    con.execute(f"CREATE TABLE rows AS FROM read_parquet('{path}', hive_partitioning=false)")
+    con = connect()
+    con.execute(f"CREATE TEMP TABLE rows AS FROM read_parquet('{path}', hive_partitioning=false)")
     con.execute(f"COPY (SELECT * REPLACE ({replaced}) FROM rows) TO '{path}' (FORMAT parquet)")
     con.close()
 
@@ -183,7 +181,7 @@ def test_period_held_twice_is_found(filled: Ledger) -> None:
     entry.write_text(entry.read_text().replace('"billing_period":"2025-07"', '"billing_period":"2025-06"'))
     snapshot: Snapshot = Ledger.open(filled.uri).snapshot()
     assert "periods_once" in {check.name for check in verify(snapshot).checks if not check.ok}
-    con = duckdb.connect()
+    con = connect()
     with pytest.raises(Exception, match="twice"):
         snapshot.attach(con)
     con.close()
@@ -201,8 +199,7 @@ def test_allowed_overlap_is_told(ledger: Ledger) -> None:
 def test_raw_totals_must_be_told(ledger: Ledger) -> None:
     """A commit that told no raw totals cannot prove conservation, and fails it."""
     staging = ledger.stage("aws/111", "2025-06")
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
+    con = connect()
     Delivery().write(con, staging.emissions_file)
     con.close()
     ledger.commit(staging, CommitRecord("aws", "focus", "f", "r", 40))

@@ -20,6 +20,7 @@ from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.model import EMISSION_COLUMNS, IMPACT_COLUMNS, Rate, Sku, Span
 from offgridflow.domain.reasons import CoverageBucket, Method, NotEstimatedReason, Status
 from offgridflow.ledger import CommitRecord, CommitResult, Ledger, PartRecord, RawTotal
+from offgridflow.ledger.tables import connect
 
 SKU = Sku("aws", "Amazon EC2", "AmazonEC2", "sku-1", "BoxUsage:m5.large", "RunInstances", "Hours", "us-east-1")
 
@@ -168,9 +169,8 @@ class Delivery:
 
     def commit(self, ledger: Ledger) -> CommitResult:
         """Stage and commit it."""
-        con = duckdb.connect()
+        con = connect()
         try:
-            con.execute("SET TimeZone = 'UTC'")
             staging = ledger.stage(self.source, self.period)
             self.write(con, staging.emissions_file)
             bad = con.sql(

@@ -94,7 +94,10 @@ class DeltaLog:
         self._options = dict(storage.options) if storage.options else None
 
     def create(self, configuration: Mapping[str, str]) -> None:
-        """Create the table unless it exists; safe to repeat and to race."""
+        """Create the table unless it exists; safe to repeat and to race.
+
+        Without retries: by default a lost race creates the table once more, as version 1.
+        """
         uri = self.storage.table_uri(self.spec.name)
         try:
             DeltaTable.create(
@@ -104,6 +107,7 @@ class DeltaLog:
                 partition_by=list(self.spec.partition_by),
                 configuration=dict(configuration),
                 storage_options=self._options,
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except _DELTA_ERRORS as error:
             if not self.exists():
@@ -138,10 +142,13 @@ class DeltaLog:
         """Return our entries of all commits after version ``since``, newest first, each with ``version``."""
         table = self._open()
         wanted = table.version() - since
-        if wanted <= 0:
-            return []
-        rows = table.history(wanted)
-        return [{**_meta_of(row.get(META)), "version": row["version"]} for row in rows]
+        rows = table.history(wanted) if wanted > 0 else []
+        while (
+            len(rows) == wanted > 0 and rows[-1]["version"] > since + 1
+        ):  # commits that came meanwhile count in the limit
+            wanted *= 2
+            rows = table.history(wanted)
+        return [{**_meta_of(row.get(META)), "version": row["version"]} for row in rows if row["version"] > since]
 
     def append(self, actions: Sequence[AddAction | RemoveAction], meta: Meta) -> None:
         """Add files, or remove named ones; appends do not disturb each other. Raises LedgerError if it cannot."""

@@ -18,12 +18,14 @@ from google.oauth2.credentials import Credentials
 from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.events import Event
 from offgridflow.cloud.pace import Limiters
-from offgridflow.connectors.buckets import Surroundings
+from offgridflow.connectors.buckets import Seen as LayoutSeen
+from offgridflow.connectors.buckets import Span, Surroundings
 from offgridflow.connectors.cache import Cache
-from offgridflow.connectors.delivery import Connector
+from offgridflow.connectors.delivery import Connector, StoredObject
 from offgridflow.connectors.gcp.connectors import GcsExportSettings
 from offgridflow.connectors.gcp.connectors import connector as gcs_connector
 from offgridflow.connectors.registry import connect
+from offgridflow.domain.periods import Month
 from offgridflow.testing import Answer, Dialect, FakeCloud, Reply, Seen, SimulatedTime
 from offgridflow.testing.messages import error_reply
 
@@ -319,3 +321,35 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     with FakeBucket(_DIALECTS[request.param]) as bucket:
         yield Source(request.param, bucket, SimulatedTime(), tmp_path)
+
+
+@dataclass(slots=True)
+class Shelf:
+    """Objects for a layout, without a network: keys, contents, and when they were written (minutes after a start)."""
+
+    things: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    read: list[str] = field(default_factory=list)
+
+    def put(self, key: str, content: object = b"x", minute: int = 0) -> None:
+        """Put an object; what is not bytes is written as JSON."""
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.things[key] = (data, minute)
+
+    def seen(self, since: Month | None = None, until: Month | None = None) -> LayoutSeen:
+        """Return what a layout is given."""
+        objects = {
+            key: StoredObject(key, len(content), f"e{hash(content)}", _FIRST + timedelta(minutes=minute))
+            for key, (content, minute) in self.things.items()
+        }
+
+        def read(stored: StoredObject) -> bytes:
+            self.read.append(stored.key)
+            return self.things[stored.key][0]
+
+        return LayoutSeen("acme", BUCKET, objects, read, Span(since, until))
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """Return an empty shelf."""
+    return Shelf()

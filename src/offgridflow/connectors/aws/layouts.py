@@ -34,6 +34,7 @@ _DATA_EXPORT: Final = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _RANGE: Final = re.compile(r"(\d{4})(\d{2})(\d{2})(?:T\d{6}(?:\.\d+)?Z)?")
+_STAMP: Final = re.compile(r"\d{4}-\d{2}-\d{2}T|\d{8}T\d{6}Z")
 _HINTS: Final = (
     ("line_item_usage_type", "aws_cur2"),
     ("lineitem/usagetype", "aws_cur_legacy"),
@@ -53,7 +54,7 @@ class _Candidate:
     @property
     def age(self) -> tuple[bool, str, datetime]:
         """What sorts the current one last."""
-        stamp = self.run if self.run[:4].isdigit() else ""
+        stamp = self.run if _STAMP.match(self.run) else ""
         return (not self.run, stamp, self.stored.modified)
 
 

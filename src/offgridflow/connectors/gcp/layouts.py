@@ -26,10 +26,10 @@ from offgridflow.domain.errors import InputError
 from offgridflow.domain.periods import Month
 
 _MONTH: Final = r"(20\d{2})-?(0[1-9]|1[0-2])"
-_FOLDER: Final = re.compile(rf"(?:[A-Za-z_.]+=)?{_MONTH}(?:-?\d{2}(?:[-_].*)?)?")
+_FOLDER: Final = re.compile(rf"(?:[A-Za-z_.]+=)?{_MONTH}(?:-?\d\d(?:[-_].*)?)?")
 _YEAR: Final = re.compile(r"(?:year=)?(20\d{2})", re.IGNORECASE)
 _MONTH_OF_YEAR: Final = re.compile(r"(?:month=)?(0?[1-9]|1[0-2])", re.IGNORECASE)
-_IN_NAME: Final = re.compile(rf"(?<!\d){_MONTH}(?:-?\d{2})?(?!\d)")
+_IN_NAME: Final = re.compile(rf"(?<!\d){_MONTH}(?:-?\d\d)?(?!\d)")
 _SIDE: Final = (".crc", ".md5", ".sha256", ".txt", ".sql")
 _ORDER: Final = (RemoteKind.PARQUET, RemoteKind.AVRO, RemoteKind.JSON, RemoteKind.CSV, RemoteKind.UNKNOWN)
 

@@ -26,7 +26,7 @@ def aws(meter: str, unit: str, region: str, service: str) -> Sku:
 def test_ccf_machine_hours() -> None:
     """An hour of m5.large is what the original gives: vCPUs, extra memory by share, fixed PUE and grid."""
     made = CCF(aws("BoxUsage:m5.large", "Hrs", "us-east-1", "AmazonEC2"), JUNE)
-    watts = 2 * (0.65 + 0.5 * (4.26 - 0.65)) + 0.392 * (384 - 2 * 81.32) * 8 / 384
+    watts = 2 * (0.65 + 0.5 * (4.26 - 0.65)) + 0.392 * (384 - 81.32) * 8 / 384
     assert made.energy_kwh is not None
     assert made.energy_kwh.high == pytest.approx(watts / 1000 * 1.135)
     assert made.operational_location_kgco2e == pytest.approx(watts / 1000 * 1.135 * 0.379069)
@@ -88,7 +88,7 @@ def test_ccf_takes_the_users_places() -> None:
         grid=(RegionValue("aws", "us-east-1", 1.0),),
     )
     made = Rater(FACTORS, recipe)(aws("BoxUsage:m5.large", "Hrs", "us-east-1", "AmazonEC2"), JUNE)
-    watts = 2 * 0.65 + 0.392 * (384 - 2 * 81.32) * 8 / 384
+    watts = 2 * 0.65 + 0.392 * (384 - 81.32) * 8 / 384
     assert made.operational_location_kgco2e == pytest.approx(watts / 1000)
     assert {Assumption.PUE_USER, Assumption.GRID_USER} <= set(made.assumptions)
 

@@ -397,7 +397,7 @@ def test_overhead_is_on_energy_and_off_in_sci_and_ccf() -> None:
 
 def ccf_extra() -> float:
     """Watts of memory of m5.large under ccf: what the family's largest machine has beyond two chips, by share."""
-    return 0.392 * (384 - 2 * 81.32) * 8 / 384
+    return 0.392 * (384 - 81.32) * 8 / 384
 
 
 def test_the_assured_profile_refuses_recalled_factors() -> None:

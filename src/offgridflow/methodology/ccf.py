@@ -5,17 +5,20 @@ PUE and grid factors, four years of life, no ranges, no overhead. ``DIFFERENCES`
 a fault or a gap of the original.
 """
 
+import math
 import re
 from dataclasses import replace
+from statistics import fmean
 from typing import Final
 
 from offgridflow.domain.model import Sku, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
-from offgridflow.domain.units import GIB_TO_GB
+from offgridflow.domain.units import GIB_TO_GB, Dimension, conversion_of
 from offgridflow.factors.model import AcceleratorType, FactorSet, GridFactor, MachineType
 from offgridflow.methodology import ccf_constants as constants
 from offgridflow.methodology import embodied
+from offgridflow.methodology.ccf_machines import Original, original_of
 from offgridflow.methodology.coefficients import Settings
 from offgridflow.methodology.compute import HALF, Watts
 from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Tokens, Transfer, Vcpu
@@ -36,7 +39,9 @@ DIFFERENCES: Final = (
     "rows that cannot be estimated are not filled by a ratio of other rows of the same run",
     "embodied kilograms of a machine follow the additive rule; the original's table per type is not shipped",
     "regions without a fixed factor of the original take the factor set's",
-    "sizes are those of our classifiers: functions have vCPUs by their share of memory, and their memory counts",
+    "copies of storage do not multiply machines (Aurora Serverless, DocumentDB, Azure SQL)",
+    "managed plans, caches, databases and functions of Azure have the vCPUs and the memory of our classifiers",
+    "a transfer between zones is counted once, not at both ends",
     "data out of a content delivery network has no factor there, and is a reason here instead of a zero",
 )
 """What this profile does otherwise, on purpose."""
@@ -44,7 +49,16 @@ DIFFERENCES: Final = (
 _OUTBOUND: Final = frozenset({"inter_zone", "inter_region", "internet_egress"})
 _PATTERNS: Final = tuple((provider, re.compile(text), copies) for provider, text, copies in constants.COPIES)
 _PROVIDERS: Final = frozenset({"aws", "azure", "gcp"})
+VCPU_PER_CHIP: Final = 96.0
 _ONE: Final = Span(1.0, 1.0, 1.0)
+_TIMES: Final = frozenset({Dimension.HOURS, Dimension.VCPU_HOURS, Dimension.GIB_HOURS})
+_SIZES: Final = (
+    (re.compile(r"Lambda-(?:Edge-)?GB-Second-ARM$"), (1.0, "Graviton2")),
+    (re.compile(r"Lambda-(?:Edge-)?GB-Second$"), (1.0, None)),
+    (re.compile(r"(?:ETL|Crawler|GlueInteractiveSession)-DPU-Hour$"), (4.0, None)),
+    (re.compile(r"CPUCredits:"), (1.0, None)),
+)
+"""AWS meters to vCPUs per unit and processor: a GB-second of a function is a vCPU-second, a DPU is four vCPUs."""
 
 
 def compute_kwh(vcpu_hours: float, watts: tuple[float, float], load: float, pue: float, copies: float = 1.0) -> float:
@@ -106,30 +120,27 @@ class CcfWorkshop(Workshop):
         card = self.factors.accelerator(machine.gpu_model) if machine.gpu_model else None
         if machine.gpu_count > 0 and card is None:
             return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, f"{machine.gpu_model} of {machine.instance_type}")
-        vcpu = machine.vcpu * (1.0 if machine.baseline is None else machine.baseline / HALF)
-        watts, ids = self._watts(machine.provider, machine.processor)
+        original = original_of(machine) or self._by_catalogue(machine)
+        burstable = machine.baseline is not None and machine.provider == "aws"
+        vcpu = machine.vcpu * ((machine.baseline or HALF) / HALF if burstable else 1.0)
+        watts, ids = _watts(machine.provider, original.processors)
+        extra = 0.0 if burstable else _extra_gb(machine, original)
         gpu_idle, gpu_max = _card_watts(machine.gpu_model, card)
-        made = Watts(
-            vcpu, *watts, self._extra_gb(machine), _ONE, _ONE, machine.gpu_count, gpu_idle, gpu_max, _ONE, idle
-        )
+        made = Watts(vcpu, *watts, extra, _ONE, _ONE, machine.gpu_count, gpu_idle, gpu_max, _ONE, idle)
         kg = embodied.machine_kg(machine, card, self.settings)
         marks = (self.settings.utilisation_mark, Assumption.EMBODIED_ADDITIVE)
         text = embodied.machine_kg_text(machine, card, self.settings)
         return Hardware(made, kg, text, marks, (*machine.factor_ids, *ids))
 
-    def _extra_gb(self, machine: MachineType) -> float:
-        """Return GB beyond those of the chips, scaled from the family's largest machine; none for burstable ones."""
-        if machine.baseline is not None:
-            return 0.0
+    def _by_catalogue(self, machine: MachineType) -> Original:
+        """Return the catalogue's processor and largest machine for a family that the original does not know."""
         family = self.factors.family(machine.provider, machine.family) or (machine,)
         largest = max(family, key=lambda each: (each.memory_gib, each.instance_type))
-        chip = constants.CHIP_MEMORY_GB.get(machine.processor, constants.CHIP_MEMORY_GB["default"])
-        beyond = max(0.0, largest.memory_gib - machine.sockets * chip)
-        return beyond * machine.memory_gib / largest.memory_gib
+        return Original((machine.processor,), math.ceil(largest.vcpu / VCPU_PER_CHIP), largest.memory_gib)
 
     def hardware_of_vcpu(self, wanted: Vcpu, host: Host) -> Hardware | NotRated:  # noqa: ARG002  it has no memory rule
         """Return watts of one vCPU of a named or of the default processor."""
-        watts, ids = self._watts(host.provider, host.processor)
+        watts, ids = _watts(host.provider, (host.processor,))
         kg = embodied.vcpu_kg(1.0, host.platform_vcpu, host.sockets, self.settings)
         mark = Assumption.EMBODIED_ADDITIVE if host.known else Assumption.EMBODIED_PLATFORM_UNKNOWN
         text = embodied.vcpu_kg_text(1.0, host.platform_vcpu, host.sockets, self.settings)
@@ -146,11 +157,29 @@ class CcfWorkshop(Workshop):
         kg = card.embodied_kgco2e
         return Hardware(watts, kg, repr(kg), (self.settings.utilisation_mark,), card.factor_ids)
 
-    @staticmethod
-    def _watts(provider: str, processor: str) -> tuple[tuple[float, float], tuple[str, ...]]:
-        default = f"default.{provider}" if provider in _PROVIDERS else "default.aws"
-        key = processor if processor in constants.WATTS else default
-        return constants.WATTS[key], (f"ccf.watts_min.{key}", f"ccf.watts_max.{key}")
+
+def _watts(provider: str, processors: tuple[str, ...]) -> tuple[tuple[float, float], tuple[str, ...]]:
+    """Return the mean watts of a mix of processors and their factor ids; the default where one of them has none."""
+    keys = processors
+    if not processors or not all(each in constants.WATTS for each in processors):
+        keys = (f"default.{provider}" if provider in _PROVIDERS else "default.aws",)
+    pairs = [constants.WATTS[key] for key in keys]
+    ids = tuple(f"ccf.watts_{end}.{key}" for key in keys for end in ("min", "max"))
+    return (fmean(least for least, _ in pairs), fmean(most for _, most in pairs)), ids
+
+
+def _extra_gb(machine: MachineType, original: Original) -> float:
+    """Return GB beyond the memory of one chip of the family's largest machine, by the machine's share of memory.
+
+    The original counts a chip for each 96 vCPUs, and the surplus of one of them.
+    """
+    known = [constants.CHIP_MEMORY_GB.get(each) for each in original.processors]
+    held = [each for each in known if each is not None]
+    default = constants.CHIP_MEMORY_GB[
+        f"default.{machine.provider}" if machine.provider in _PROVIDERS else "default.aws"
+    ]
+    chip = fmean(held) if held and len(held) == len(known) else default
+    return max(0.0, original.largest_gib / original.chips - chip) * machine.memory_gib / original.largest_gib
 
 
 def _card_watts(model: str | None, card: AcceleratorType | None) -> tuple[float, float]:
@@ -173,7 +202,7 @@ class CcfReader(Reader):
             return NotRated(NotEstimatedReason.NO_FACTOR, "the ccf profile has nothing for language models")
         if any(isinstance(each, Transfer) and each.kind == "cdn" for each in demand.components):
             return NotRated(NotEstimatedReason.NO_FACTOR, "the ccf profile has nothing for content delivery networks")
-        return tuple(_as_original(each, sku) for each in demand.components)
+        return _own_size(sku) or tuple(_as_original(each, sku) for each in demand.components)
 
     def site_at(self, place: Place, period: Month) -> Site | None:
         """Return the fixed PUE and grid factor of a region."""
@@ -209,6 +238,17 @@ def _of_set(grid: GridFactor | None) -> float | None:
         return None
     span = grid.direct or grid.lifecycle_delivered
     return None if span is None else span.central
+
+
+def _own_size(sku: Sku) -> tuple[Component, ...] | None:
+    """Return the vCPUs that the original has for functions, Glue and CPU credits; None where it reads the machine."""
+    meter = sku.sku_meter or ""
+    rule = next((rule for pattern, rule in _SIZES if sku.provider == "aws" and pattern.search(meter)), None)
+    unit = conversion_of(sku.consumed_unit)
+    if rule is None or unit is None or unit.dimension not in _TIMES:
+        return None
+    vcpu, processor = rule
+    return (Vcpu(unit.multiplier * vcpu, processor),)
 
 
 def _as_original(component: Component, sku: Sku) -> Component:

@@ -43,7 +43,9 @@ CHIP_MEMORY_GB: Final[dict[str, float]] = {
     "EPYC 2nd Gen (Rome)": 129.78,
     "EPYC 3rd Gen (Milan)": 128.0,
     "Graviton2": 129.78,
-    "default": 80.69,
+    "default.aws": 80.69,
+    "default.azure": 80.47,
+    "default.gcp": 80.69,
 }
 """GB that a SPECpower chip already had."""
 
@@ -141,8 +143,8 @@ COPIES: Final[tuple[tuple[str, str, float], ...]] = (
     ("aws", r"ebs:volume", 2.0),
     ("aws", r"(?:efs|filesystem).*zia", 2.0),
     ("aws", r"efs|elastic file", 3.0),
-    ("aws", r"rds.*aurora", 6.0),
     ("aws", r"(?:rds|docdb|documentdb|elasticache).*backup", 3.0),
+    ("aws", r"rds.*aurora", 6.0),
     ("aws", r"multi-az|docdb|documentdb|dynamodb|simpledb", 2.0),
     ("aws", r"ecr.*timedstorage", 3.0),
     ("azure", r"gzrs|grs", 6.0),

@@ -1,11 +1,16 @@
 """Laws of the settings: what wins, and that nothing wrong passes in silence."""
 
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from offgridflow.domain.errors import UsageError
-from offgridflow.settings import SETTINGS_FILE, read_settings
+from offgridflow.settings import SETTINGS_FILE, Settings, read_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_without_a_file_the_documented_defaults_hold(tmp_path: Path) -> None:
@@ -51,3 +56,33 @@ def test_what_is_not_toml_is_refused_with_the_file(tmp_path: Path) -> None:
     (tmp_path / SETTINGS_FILE).write_text("[grain\n")
     with pytest.raises(UsageError, match=SETTINGS_FILE):
         read_settings(tmp_path)
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> set[str]:
+    keys: set[str] = set()
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            keys |= _keys(inner, f"{prefix}{name}.")
+        else:
+            keys.add(prefix + name)
+    return keys
+
+
+def test_every_setting_is_documented() -> None:
+    """docs/settings.md has a row for each key and for no other."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `([\w.]+)` \|", text, re.MULTILINE))
+    assert documented - {"sources.NAME"} == _keys(Settings) - {"sources"}
+
+
+def test_the_template_means_the_defaults(tmp_path: Path) -> None:
+    """A fresh settings file changes nothing, and with every default switched on it still says the defaults."""
+    template = (files("offgridflow") / "settings.template.toml").read_text(encoding="utf-8")
+    (tmp_path / SETTINGS_FILE).write_text(template, encoding="utf-8")
+    assert read_settings(tmp_path).model_dump() == Settings().model_dump()
+    switched = re.sub(r"^# (\w+ = (?!.*# e\.g\.).*)$", r"\1", template.partition("# [[")[0], flags=re.MULTILINE)
+    chosen = [line for line in switched.splitlines() if "# e.g." not in line and not line.startswith("# utilisation")]
+    kept = [line for line in chosen if not re.match(r"(utilisation|lifetime_years|grid_file)\b", line)]
+    (tmp_path / SETTINGS_FILE).write_text("\n".join(kept), encoding="utf-8")
+    assert read_settings(tmp_path).model_dump() == Settings().model_dump()

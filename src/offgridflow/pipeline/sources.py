@@ -79,7 +79,7 @@ def check_sources(
     sources: Mapping[str, Mapping[str, Any]],
     make: Connect = connect,
 ) -> list[CheckReport]:
-    """Try credentials and permissions of every source without ingesting; a source that cannot be made is a failed step."""
+    """Try credentials and permissions of every source without ingesting; one that cannot be made is a failed step."""
     reports: list[CheckReport] = []
     for name, settings in sources.items():
         try:

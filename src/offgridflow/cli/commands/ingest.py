@@ -31,7 +31,10 @@ def ingest(  # noqa: PLR0913  the options of one command
         typer.Argument(metavar="[PATH...]", help="Files or folders; the format is found from their content."),
     ] = None,
     *,
-    source: Annotated[str | None, typer.Option("--source", help="Name of the source, else PROVIDER/ACCOUNT.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="With paths: name of the source, else PROVIDER/ACCOUNT. Without: which sources."),
+    ] = None,
     date_from: Annotated[
         str | None, typer.Option("--from", metavar="YYYY-MM", help="First billing period, inclusive.")
     ] = None,
@@ -47,15 +50,15 @@ def ingest(  # noqa: PLR0913  the options of one command
 ) -> None:
     """Read bills into the ledger: every billing period is committed whole, or not at all.
 
+    Without a path, every source of offgridflow.toml is asked for what is new or restated.
+
     The same delivery under the same settings is found unchanged. Exit code 1 says that some file or period failed;
     the others are committed.
     """
-    if not paths:
-        sentence = "No file or folder was named."
-        raise UsageError(sentence, action="Write for example offgridflow ingest ./exports.")
     first, last = _month("--from", date_from), _month("--to", date_to)
-    changes = {"source": source, "first_period": first, "last_period": last, "full": full, "replace": replace}
-    result = run(paths, ledger, changes)
+    changes = {"first_period": first, "last_period": last, "full": full, "replace": replace}
+    names = source or []
+    result = run(paths, ledger, {**changes, "source": _one(names)}) if paths else run_sources(names, ledger, changes)
     emit(answer_of(result), form)
     if result.status != "ok":
         raise typer.Exit(1)
@@ -69,6 +72,23 @@ def run(paths: Sequence[Path], ledger: str | None, changes: Mapping[str, Any]) -
     options = dataclasses.replace(options_of(chosen), **changes)
     with progress() as listen:
         return ingest_files(paths, ledger or chosen.ledger.uri, chosen, options, listen)
+
+
+def run_sources(names: Sequence[str], ledger: str | None, changes: Mapping[str, Any]) -> "IngestResult":
+    """Ingest the configured sources with these names, all where none is named."""
+    from offgridflow.pipeline.service import ingest_configured, options_of  # noqa: PLC0415  the engine is late
+
+    chosen = settings()
+    options = dataclasses.replace(options_of(chosen), **changes)
+    with progress() as listen:
+        return ingest_configured(names, ledger or chosen.ledger.uri, chosen, options, listen)
+
+
+def _one(names: Sequence[str]) -> str | None:
+    if len(names) > 1:
+        sentence = "Files belong to one source, and several were named."
+        raise UsageError(sentence, action="Give --source once, or name no path to ingest configured sources.")
+    return names[0] if names else None
 
 
 def _month(option: str, text: str | None) -> str | None:

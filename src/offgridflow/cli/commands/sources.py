@@ -1,0 +1,69 @@
+"""``offgridflow sources``: what is configured, and what came last of it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from offgridflow.cli import people
+from offgridflow.cli.options import Format, FormatOption, LedgerOption
+from offgridflow.cli.output import Answer, Column, Table, emit
+from offgridflow.cli.session import ledger_uri, settings
+from offgridflow.domain.errors import LedgerError
+
+if TYPE_CHECKING:
+    from offgridflow.ledger import LiveCommit
+
+ORDER = 110
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("sources")(sources)
+
+
+def sources(*, ledger: LedgerOption = None, form: FormatOption = Format.TABLE) -> None:
+    """List sources, configured or found in the ledger, with their last delivery and how long ago it was committed."""
+    configured = {name: str(table.get("type", "")) for name, table in settings().sources.items()}
+    rows = rows_of(configured, _live(ledger), datetime.now(UTC))
+    columns = (
+        Column("source", "source"),
+        Column("type", "type"),
+        Column("periods", "periods", people.count),
+        Column("newest", "newest_period"),
+        Column("lines", "line_items", people.count),
+        Column("committed", "committed_at"),
+        Column("hours ago", "lag_hours", people.figure),
+    )
+    emit(Answer({"sources": rows}, rows, [Table("Sources", columns, rows)], notes=[]), form)
+
+
+def _live(ledger: str | None) -> "Iterable[LiveCommit]":
+    from offgridflow.ledger import Ledger  # noqa: PLC0415  delta-rs is late
+
+    try:
+        return Ledger.open(ledger_uri(ledger)).live().values()
+    except LedgerError:
+        return ()
+
+
+def rows_of(configured: Mapping[str, str], live: "Iterable[LiveCommit]", now: datetime) -> list[Mapping[str, object]]:
+    """Return one row per source; ``lag_hours`` is since the last commit of any of its periods."""
+    commits: dict[str, list[LiveCommit]] = {name: [] for name in configured}
+    for commit in live:
+        commits.setdefault(commit.source, []).append(commit)
+    return [_row(name, configured.get(name), found, now) for name, found in sorted(commits.items())]
+
+
+def _row(name: str, kind: str | None, commits: "list[LiveCommit]", now: datetime) -> Mapping[str, object]:
+    last = max((commit.committed_at for commit in commits), default=None)
+    return {
+        "source": name,
+        "type": kind or "files",
+        "periods": len(commits),
+        "newest_period": max((commit.billing_period for commit in commits), default=None),
+        "line_items": sum(commit.line_items for commit in commits),
+        "committed_at": None if last is None else last.astimezone(UTC).isoformat(timespec="seconds"),
+        "lag_hours": None if last is None else round((now - last).total_seconds() / 3600, 1),
+    }

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
+import google_crc32c
 import pytest
 from google.auth.transport.requests import AuthorizedSession
 from google.oauth2.credentials import Credentials
@@ -68,6 +69,7 @@ class FakeBucket(FakeCloud):
         self.things: dict[str, Thing] = {}
         self.after_read: dict[str, Callable[[], object]] = {}
         self.stuck_at: str | None = None
+        self.composed = False
         self._writes = 0
 
     def forget_faults(self) -> None:
@@ -189,15 +191,15 @@ def _azure_listing(bucket: FakeBucket, items: Items, following: str | None) -> R
 
 
 def _gcs_listing(bucket: FakeBucket, items: Items, following: str | None) -> Reply:
-    del bucket
     entries = [
         {
             "name": key,
             "size": str(len(thing.content)),
             "generation": str(thing.version),
             "updated": thing.modified.isoformat().replace("+00:00", "Z"),
-            "md5Hash": base64.b64encode(thing.md5).decode(),
+            "crc32c": base64.b64encode(google_crc32c.value(thing.content).to_bytes(4, "big")).decode(),
         }
+        | ({} if bucket.composed else {"md5Hash": base64.b64encode(thing.md5).decode()})
         for key, thing in items
     ]
     return Reply.of_json({"items": entries} | ({"nextPageToken": following} if following else {}))

@@ -1,18 +1,27 @@
 """What every connector promises, over real sockets and official SDKs: each law runs for each kind of source."""
 
 import gzip
+import io
+import json
 import logging
 import random
+import sys
 import traceback
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from offgridflow.cloud.door import Door
 from offgridflow.cloud.errors import AuthError, ClassifiedError, FatalError, NextRunError, TransientError
+from offgridflow.connectors.buckets import Surroundings
+from offgridflow.connectors.cache import Cache
 from offgridflow.connectors.delivery import Connector, Delivery, RefusedDelivery
-from offgridflow.connectors.registry import kind, names
-from offgridflow.domain.errors import OffGridFlowError, UsageError
+from offgridflow.connectors.registry import connect, kind, names
+from offgridflow.domain.errors import InputError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.domain.periods import Month
 from offgridflow.testing import Answer, Corrupt, Cut, Dialect, Drip, Reset, throttled
 
@@ -366,3 +375,113 @@ def _heads(source: Source) -> int:
 def _steps(connector: Connector, source: Source) -> list[tuple[str, bool, str | None]]:
     report = connector.check()
     return [(step.name, step.ok, step.missing) for step in report.steps if step.name != "identity"]
+
+
+def test_shipped_policies_grant_what_is_declared_and_only_reading() -> None:
+    """Every permission that a connector names is in a policy file or is a built-in role, and no file grants more."""
+    folder = files("offgridflow") / "policies"
+    granted = "".join(entry.read_text() for entry in folder.iterdir() if entry.name != "aws-role-trust.json")
+    for name in ("aws_cur", "aws_data_export", "gcs_export"):
+        for permission in kind(name).declaration.permissions:
+            assert permission.name in granted
+    reader = json.loads((folder / "azure-billing-export-reader.json").read_text())
+    assert reader["DataActions"] == ["Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"]
+    assert reader["Actions"] == []
+    statements = json.loads((folder / "aws-billing-export-reader.json").read_text())["Statement"]
+    assert [statement["Action"] for statement in statements] == ["s3:ListBucket", "s3:GetObject"]
+    trust = json.loads((folder / "aws-role-trust.json").read_text())["Statement"]
+    assert trust[0]["Condition"] == {"StringEquals": {"sts:ExternalId": "EXTERNAL_ID"}}
+
+
+def test_wrong_settings_are_named_without_their_values(tmp_path: Path) -> None:
+    """An unknown key, a missing one and a wrong one are named with their place; what was written is not repeated."""
+    around = Surroundings("acme", Door(), Cache(tmp_path))
+    for table in ({"type": "gcs_export"}, {"type": "gcs_export", "bucket": "b", "canary": "canary-secret"}):
+        with pytest.raises(UsageError, match=r"sources\.acme\.") as caught:
+            connect(table, around)
+        assert "canary-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "module", "extra"),
+    [
+        ({"type": "aws_cur", "bucket": "b"}, "boto3", "aws"),
+        ({"type": "azure_export", "account_url": "https://a", "container": "c"}, "azure.storage.blob", "azure"),
+        ({"type": "gcs_export", "bucket": "b"}, "google.auth.transport.requests", "gcp"),
+    ],
+)
+def test_a_missing_sdk_names_the_install_command(
+    table: dict[str, object], module: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connecting needs no SDK; the first call says which extra is missing."""
+    monkeypatch.setitem(sys.modules, module, None)
+    connector = connect(table, Surroundings("acme", Door(), Cache(tmp_path)))
+    with pytest.raises(MissingExtraError, match=rf"pip install 'offgridflow\[{extra}\]'"):
+        list(connector.discover())
+
+
+def test_members_of_archives_are_parts(source: Source) -> None:
+    """A ZIP part (legacy reports) comes as its members, under the name of the part."""
+    if source.kind != "aws_cur":
+        pytest.skip("only legacy reports come as ZIP")
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("a/acme-1.csv", b"a,b\n1,2\n")
+    source.deliver(1, [stream.getvalue()])
+    connector = source.connect()
+    [delivery] = found_by(connector)
+    [part] = connector.fetch(delivery, source.cache())
+    assert part.path.read_bytes() == b"a,b\n1,2\n"
+    assert part.name.startswith(f"s3://exports/{delivery.parts[0].key}!")
+
+
+def test_content_that_is_no_export_is_refused_by_its_address(source: Source) -> None:
+    """The error names the object where it lies, not a file of the cache."""
+    source.deliver(1, [b"\x89PNG and so on"])
+    connector = source.connect()
+    [delivery] = found_by(connector)
+    with pytest.raises(InputError, match="UNKNOWN_CONTENT") as caught:
+        connector.fetch(delivery, source.cache())
+    assert delivery.parts[0].key in caught.value.sentence
+    assert str(source.folder) not in str(caught.value)
+
+
+def test_two_fetches_at_once_read_each_part_once(source: Source) -> None:
+    """One writer per cached file: the other one waits and takes what is there."""
+    keys = source.deliver(1, [rows(BIG, 1), rows(BIG, 2)])
+    connectors = [source.connect(), source.connect()]
+    [delivery] = found_by(connectors[0])
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda connector: contents(connector, delivery, source), connectors))
+    assert both == [[rows(BIG, 1), rows(BIG, 2)]] * 2
+    assert [len(data_reads(source, key)) for key in keys] == [1, 1]
+
+
+def test_sweep_removes_what_was_not_used_for_longest(source: Source) -> None:
+    """The cache is bounded by bytes, oldest use first."""
+    source.deliver(1, [rows(BIG, 1)])
+    source.deliver(2, [rows(SMALL, 2)])
+    connector = source.connect()
+    january, february = found_by(connector)
+    cache = source.cache()
+    contents(connector, january, source)
+    contents(connector, february, source)
+    size = february.size_bytes
+    assert cache.sweep(january.size_bytes + size) == 0
+    assert cache.sweep(size) == january.size_bytes
+    assert [path.stat().st_size for path in cached(source)] == [size]
+
+
+def test_a_composed_object_is_verified_by_its_crc32c(source: Source) -> None:
+    """Cloud Storage keeps only a CRC-32C of objects that were composed of others; it is compared as well."""
+    if source.kind != "gcs_export":
+        pytest.skip("only Cloud Storage composes objects")
+    [key] = source.deliver(1, [rows(BIG, 1)])
+    source.bucket.composed = True
+    connector = source.connect()
+    [delivery] = found_by(connector)
+    source.bucket.inject(Corrupt(1000), path=source.bucket.path_of(key))
+    with pytest.raises(TransientError, match="CHECKSUM_MISMATCH"):
+        connector.fetch(delivery, source.cache())
+    assert cached(source) == []
+    assert contents(connector, delivery, source) == [rows(BIG, 1)]

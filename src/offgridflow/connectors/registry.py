@@ -22,7 +22,7 @@ _OURS: Final[Mapping[str, str]] = {
     "aws_cur": "offgridflow.connectors.aws.connectors:LEGACY",
     "aws_data_export": "offgridflow.connectors.aws.connectors:DATA_EXPORT",
     "azure_export": "offgridflow.connectors.azure.connectors:EXPORT",
-    "gcp_bigquery": "offgridflow.connectors.gcp.bigquery:BIGQUERY_EXPORT",
+    "bigquery_export": "offgridflow.connectors.gcp.bigquery:BIGQUERY_EXPORT",
     "gcs_export": "offgridflow.connectors.gcp.connectors:GCS_EXPORT",
 }
 

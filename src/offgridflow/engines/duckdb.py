@@ -21,6 +21,8 @@ from offgridflow.engines.variants import choose_variant
 from offgridflow.formats import Format
 from offgridflow.formats.model import MoneyColumn
 
+_UNSOUND: Final = "type_pushdown"
+"""DuckDB 2.0.1 moves a TRY_CAST into read_csv as a strict cast, so one unreadable cell fails the whole file."""
 _REJECTS: Final = "rejects"
 _ACTIVITIES: Final = ", ".join(("source", "billing_period", *ACTIVITY_COLUMNS))
 
@@ -105,6 +107,7 @@ class DuckDbEngine:
             },
         )
         con.execute("SET GLOBAL TimeZone = 'UTC'")
+        con.execute(f"SET GLOBAL disabled_optimizers = '{_UNSOUND}'")
         if self.folders is not None:
             con.execute(
                 "SET allowed_directories = ?", [[str(folder) for folder in (self.temp_directory, *self.folders)]]

@@ -216,7 +216,8 @@ class RawSql:
     @property
     def counting(self) -> str:
         """The SQL that counts the lines of a group."""
-        return "count(*)" if self.mapping.line_items is self.mapping.split is None else "sum(_lines)::BIGINT"
+        each_is_one = self.mapping.line_items is None and self.mapping.split is None
+        return "count(*)" if each_is_one else "sum(_lines)::BIGINT"
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import duckdb
 
@@ -155,13 +156,12 @@ def _query(raw: RawSql) -> str:
         f"SELECT _part, {clean('provider', words)}, {clean('account', words)}, strftime(day, '%Y-%m'), "
         f"{clean('currency', words)}, sum(records)::BIGINT, sum(lines)::BIGINT, sum(money) FROM ("
         f"SELECT _part, {identity.provider} AS provider, {identity.account} AS account, {identity.period} AS day, "
-        f"{identity.currency} AS currency, count(*) AS records, {raw.counting} AS lines, coalesce(sum({identity.money}), 0) AS money "
+        f"{identity.currency} AS currency, count(*) AS records, {raw.counting} AS lines, "
+        f"coalesce(sum({identity.money}), 0) AS money "
         f"FROM ({raw.union()}) AS raw GROUP BY ALL) GROUP BY ALL"
     )
 
 
-def _raw_scope(
-    row: tuple[int, str | None, str | None, str | None, str | None, int, int, Decimal], parts: Sequence[Part]
-) -> RawScope:
+def _raw_scope(row: tuple[Any, ...], parts: Sequence[Part]) -> RawScope:
     part, *values = row
     return RawScope(parts[part].name, *values)

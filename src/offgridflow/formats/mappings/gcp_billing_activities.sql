@@ -24,7 +24,7 @@ billing_account_id = "text"
 currency = "text"
 charge_class = "text"
 billed_cost = "money"
-line_items = "quantity"
+line_items = "text"
 
 [optional]
 project_id = "text"
@@ -40,6 +40,7 @@ consumed_unit = "text"
 machine_spec = "text"
 cores = "text"
 memory_mib = "text"
+pricing_model = "text"
 consumed_quantity = "quantity"
 effective_cost = "money"
 ---*/
@@ -64,6 +65,7 @@ SELECT
   machine_spec,
   cores,
   memory_mib,
+  pricing_model,
   consumed_quantity,
   billed_cost,
   effective_cost
@@ -87,5 +89,6 @@ SELECT
   charge_class,
   machine_spec AS instance_type,
   TRY_CAST(cores AS DOUBLE) AS vcpu,
-  TRY_CAST(memory_mib AS DOUBLE) / 1024 AS memory_gib
+  TRY_CAST(memory_mib AS DOUBLE) / 1024 AS memory_gib,
+  pricing_model
 FROM grouped;

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from offgridflow.pipeline.model import (
     Tally,
     no_progress,
 )
+from offgridflow.pipeline.rerate import rerate
 from offgridflow.settings import Settings
 
 if TYPE_CHECKING:
@@ -67,6 +69,19 @@ def check_configured(names: Sequence[str], settings: Settings) -> "list[CheckRep
 
     chosen = chosen_sources(settings.sources, names)
     return check_sources(Path(settings.cache_folder), Door(), chosen)
+
+
+def rerate_ledger(
+    ledger_uri: str,
+    settings: Settings,
+    chosen: tuple[str | None, str | None, str | None] = (None, None, None),
+    progress: Progress = no_progress,
+) -> IngestResult:
+    """Rate the stored activities again under the settings; ``chosen`` is (source, first period, last period)."""
+    source, first, last = chosen
+    options = replace(options_of(settings), source=source, first_period=first, last_period=last)
+    ports = Ports(Path(tempfile.gettempdir()), progress=progress)
+    return rerate(Ledger.open(ledger_uri), kitchen_of(settings), options, ports)
 
 
 def source_run(

@@ -55,7 +55,7 @@ def ingest(  # noqa: PLR0913  the options of one command
     The same delivery under the same settings is found unchanged. Exit code 1 says that some file or period failed;
     the others are committed.
     """
-    first, last = _month("--from", date_from), _month("--to", date_to)
+    first, last = month_of("--from", date_from), month_of("--to", date_to)
     changes = {"first_period": first, "last_period": last, "full": full, "replace": replace}
     names = source or []
     result = run(paths, ledger, {**changes, "source": _one(names)}) if paths else run_sources(names, ledger, changes)
@@ -91,7 +91,8 @@ def _one(names: Sequence[str]) -> str | None:
     return names[0] if names else None
 
 
-def _month(option: str, text: str | None) -> str | None:
+def month_of(option: str, text: str | None) -> str | None:
+    """Return a month as YYYY-MM; UsageError names the option."""
     if text is None:
         return None
     try:

@@ -1,0 +1,43 @@
+"""``offgridflow rerate``: the stored activities under the present factors and settings."""
+
+from typing import Annotated
+
+import typer
+
+from offgridflow.cli.commands.ingest import answer_of, month_of
+from offgridflow.cli.options import Format, FormatOption, LedgerOption
+from offgridflow.cli.output import emit
+from offgridflow.cli.session import ledger_uri, progress, settings
+
+ORDER = 45
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("rerate")(rerate)
+
+
+def rerate(
+    *,
+    source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
+    date_from: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM", help="First billing period, inclusive.")
+    ] = None,
+    date_to: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM", help="Last billing period, inclusive.")
+    ] = None,
+    ledger: LedgerOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Rate what is in the ledger again under the present factor set and settings, without fetching anything.
+
+    Each billing period is replaced whole; what it was before stays readable by version.
+    """
+    from offgridflow.pipeline.service import rerate_ledger  # noqa: PLC0415  the engine is late
+
+    first, last = month_of("--from", date_from), month_of("--to", date_to)
+    with progress() as listen:
+        result = rerate_ledger(ledger_uri(ledger), settings(), (source, first, last), listen)
+    emit(answer_of(result), form)
+    if result.status != "ok":
+        raise typer.Exit(1)

@@ -1,0 +1,112 @@
+"""The stored activities of a ledger under another recipe: no provider is asked, each period is replaced atomically."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from offgridflow.domain.errors import LedgerError, OffGridFlowError
+from offgridflow.domain.model import ACTIVITY_COLUMNS
+from offgridflow.formats import format_by_name, registry
+from offgridflow.ledger import CommitRecord, Ledger, LiveCommit, Snapshot
+from offgridflow.methodology.recipe import METHODOLOGY_VERSION
+from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
+from offgridflow.pipeline.period import PeriodWork, commit_period, read_back
+from offgridflow.pipeline.plan import failure_of
+from offgridflow.pipeline.rate_card import build_card
+from offgridflow.pipeline.recipe import Kitchen
+
+_ACTIVITIES = ", ".join(ACTIVITY_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rerating:
+    """A ledger, the kitchen to rate with, and the world."""
+
+    ledger: Ledger
+    kitchen: Kitchen
+    options: IngestOptions
+    ports: Ports
+
+
+def rerate(ledger: Ledger, kitchen: Kitchen, options: IngestOptions, ports: Ports) -> IngestResult:
+    """Rate every live period again whose recipe is another one.
+
+    ``options.source`` and the range of periods narrow it. A period that was stored at another grain, or by a mapping
+    that has changed since, fails with MUST_FETCH: its activities are not those that the recipe asks for.
+    """
+    task = Rerating(ledger, kitchen, options, ports)
+    results: list[PeriodResult] = []
+    chosen = [live for live in ledger.live().values() if _is_chosen(live, options)]
+    for done, live in enumerate(chosen, start=1):
+        try:
+            results.extend(_rerate_period(task, live))
+        except OffGridFlowError as error:
+            results.append(_failed(live, error))
+        ports.progress("rerate", " ".join(live.key), done, len(chosen))
+    return IngestResult(tuple(results))
+
+
+def _is_chosen(live: LiveCommit, options: IngestOptions) -> bool:
+    in_range = (options.first_period or "") <= live.billing_period <= (options.last_period or "9999-99")
+    return in_range and options.source in {None, live.source}
+
+
+def _failed(live: LiveCommit, error: OffGridFlowError) -> PeriodResult:
+    result = PeriodResult(live.source, live.billing_period, live.provider, live.format, None, "failed")
+    return replace(result, error=failure_of(error))
+
+
+def _rerate_period(task: Rerating, live: LiveCommit) -> Iterator[PeriodResult]:
+    record = _new_record(task, live)
+    if record.recipe == live.recipe:
+        yield from read_back(task.ledger, [live], "unchanged")
+        return
+    con = duckdb.connect(config={"memory_limit": f"{task.options.limits.memory_mib}MiB"})
+    try:
+        con.execute("SET TimeZone = 'UTC'")
+        _load(con, task.ledger.snapshot(), live)
+        rates = build_card(con, "activities", task.kitchen.rate_of)
+        work = PeriodWork(con, live.source, live.billing_period, record, rates)
+        commit_period(task.ledger, work, replace=True, allow_overlap=True)
+    finally:
+        con.close()
+    yield from read_back(task.ledger, [task.ledger.live()[live.key]], "committed")
+
+
+def _load(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, live: LiveCommit) -> None:
+    """Create the tables that an aggregation would have left: ``activities`` and ``quarantine`` of one period."""
+    snapshot.attach(con, "stored_")
+    where = "WHERE source = ? AND billing_period = ?"
+    for table, columns in (("activities", f"source, billing_period, {_ACTIVITIES}"), ("quarantine", "*")):
+        view = "stored_emissions" if table == "activities" else "stored_quarantine"
+        con.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM {view} {where}", list(live.key))
+
+
+def _new_record(task: Rerating, live: LiveCommit) -> CommitRecord:
+    described = task.kitchen.describe(format_by_name(live.format)) if live.format in _formats() else {}
+    stored = json.loads(live.recipe_json)
+    for key, what in (("grain", "grain"), ("mapping_version", "mapping version")):
+        if described.get(key) != stored.get(key):
+            sentence = f"{live.source} {live.billing_period} was stored under another {what}."
+            raise LedgerError(sentence, action="Ingest it again with --full.", code="MUST_FETCH")
+    return CommitRecord(
+        provider=live.provider,
+        format=live.format,
+        fingerprint=live.fingerprint,
+        recipe=task.kitchen.digest_for(format_by_name(live.format)),
+        line_items=live.line_items,
+        recipe_json=json.dumps({**stored, **described}, sort_keys=True),
+        factor_set=task.kitchen.factors.name,
+        methodology_version=METHODOLOGY_VERSION,
+        mapping_version=live.mapping_version,
+        grain_json=live.grain_json,
+        run_id=task.ports.run_id,
+        parts=live.parts,
+        raw_totals=live.raw_totals,
+    )
+
+
+def _formats() -> Sequence[str]:
+    return [mapping.name for mapping in registry()]

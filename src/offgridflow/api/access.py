@@ -47,7 +47,9 @@ class Restriction:
             parts.append(
                 f"list_contains({sql_list(self.accounts)}, coalesce(nullif(sub_account_id, ''), billing_account_id))"
             )
-        parts += [f"coalesce(list_contains({sql_list(values)}, tags[{sql_text(key)}]), false)" for key, values in self.tags]
+        parts += [
+            f"coalesce(list_contains({sql_list(values)}, tags[{sql_text(key)}]), false)" for key, values in self.tags
+        ]
         return " AND ".join(f"coalesce({part}, false)" for part in parts)
 
     def to_json(self) -> dict[str, object]:

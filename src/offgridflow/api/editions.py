@@ -131,9 +131,7 @@ class Edition:
             )
         if light:
             seen = "true" if restriction.is_none else "false"
-            con.execute(
-                f"CREATE TEMP VIEW quarantine AS SELECT * FROM quarantine_{self.version} WHERE {seen}"
-            )
+            con.execute(f"CREATE TEMP VIEW quarantine AS SELECT * FROM quarantine_{self.version} WHERE {seen}")
         return con
 
     def _attach(self, con: duckdb.DuckDBPyConnection, restriction: Restriction) -> None:

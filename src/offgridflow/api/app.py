@@ -1,0 +1,240 @@
+"""The ASGI application: routes, failures, compression, and the guard around them all."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio.to_thread
+import duckdb
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from offgridflow import __version__
+from offgridflow.api import routes_figures, routes_health, routes_ledger, schemas
+from offgridflow.api.context import Parts
+from offgridflow.api.editions import Store
+from offgridflow.api.guard import Guard
+from offgridflow.api.metrics import Metrics
+from offgridflow.api.problems import PROBLEM_TYPE, ApiError, FieldProblem, problem_of
+from offgridflow.api.runs import Runs
+from offgridflow.api.service import Service
+from offgridflow.api.state import state_of
+from offgridflow.api.tokens import Tokens
+from offgridflow.domain.errors import LedgerError, OffGridFlowError
+from offgridflow.web.pages import add_pages
+
+if TYPE_CHECKING:
+    from fastapi.params import Depends
+
+    from offgridflow.pipeline.model import Progress
+    from offgridflow.pipeline.recipe import Kitchen
+    from offgridflow.settings import Settings
+
+_logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+"""How often the server looks for a new version of the ledger."""
+_THREADS_BESIDE_QUEUE: Final = 24
+_CODES: Final = {
+    400: "BAD_REQUEST",
+    401: "UNAUTHENTICATED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "BODY_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+}
+
+_DESCRIPTION: Final = """The emission ledger of cloud use, served.
+
+Figures are those of the command line, to the digit. Every answer about the ledger names its `ledger_version`, carries an
+ETag and can be asked for again as of an older version (`version=`, `as_of=`). Lists end with `next: null`. Every failure
+is `application/problem+json` with a stable `code`.
+"""
+
+
+def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
+    """Return the server of a ledger: an ASGI application that owns its parts until its lifespan ends.
+
+    Raises LedgerError where the server's state cannot be kept. The ledger itself is opened at startup.
+    """
+    uri = ledger_uri or settings.ledger.uri
+    chosen = settings.api
+    state = state_of(uri, chosen.state)
+    cores = os.cpu_count() or 1
+    store = Store(uri, chosen.rollup_tags, cores, chosen.memory_mib)
+    parts = Parts(
+        chosen,
+        Service(store, chosen, lambda: _kitchen(settings), cores),
+        Tokens(state),
+        Runs(state, _ingest(settings, uri)),
+        Metrics(),
+    )
+    return Server(parts)
+
+
+def _kitchen(settings: "Settings") -> "Kitchen":
+    from offgridflow.pipeline.kitchen import kitchen_of  # noqa: PLC0415  factor tables are late
+
+    return kitchen_of(settings)
+
+
+def _ingest(settings: "Settings", uri: str) -> "Callable[[Mapping[str, object], Progress], Mapping[str, object]]":
+    from offgridflow.api.ingesting import ingest  # noqa: PLC0415  the pipeline is late
+
+    return lambda parameters, progress: ingest(settings, uri, parameters, progress)
+
+
+class Server:
+    """The application behind its guard.
+
+    Args:
+        parts: what routes share.
+
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.fastapi = _application(parts)
+        self._guarded = Guard(self.fastapi, parts.settings, parts.tokens, parts.metrics)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI
+        """Answer a request."""
+        await self._guarded(scope, receive, send)
+
+
+def _application(parts: Parts) -> FastAPI:
+    bearer: Depends = _bearer()
+    app = FastAPI(
+        title="OffGridFlow",
+        version=__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    app.include_router(routes_health.router)
+    for router in (routes_figures.router, routes_ledger.router):
+        app.include_router(router, dependencies=[bearer])
+    add_pages(app)
+    _add_failures(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
+    _document(app)
+    return app
+
+
+def _bearer() -> Any:  # noqa: ANN401  FastAPI's Depends has no public type
+    from fastapi import Depends  # noqa: PLC0415  beside its only use
+
+    return Depends(HTTPBearer(auto_error=False, description="offgridflow token create"))
+
+
+def _document(app: FastAPI) -> None:
+    """Put the shape of failures into the OpenAPI document."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        shapes = document.setdefault("components", {}).setdefault("schemas", {})
+        problem = schemas.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name, shape in problem.pop("$defs", {}).items():
+            shapes[name] = shape
+        shapes["Problem"] = problem
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  the way that FastAPI documents
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    parts: Parts = app.state.parts
+    anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS_BESIDE_QUEUE + parts.settings.queue_length
+    await asyncio.to_thread(parts.runs.start)
+    watching = asyncio.create_task(_watch(parts))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        await asyncio.to_thread(parts.runs.stop)
+        await asyncio.to_thread(parts.service.store.close)
+
+
+async def _watch(parts: Parts) -> None:
+    """Look for new versions; a ledger that cannot be read now may be readable soon, and readyz says so."""
+    while True:
+        try:
+            await asyncio.to_thread(parts.service.store.refresh)
+        except (LedgerError, duckdb.Error) as error:
+            _logger.warning("the ledger cannot be read: %s", error)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+# failures -----------------------------------------------------------------------------------------------------------
+
+
+def _add_failures(app: FastAPI) -> None:
+    app.add_exception_handler(OffGridFlowError, _on_own)
+    app.add_exception_handler(duckdb.Error, _on_engine)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unforeseen)
+
+
+def _answer(error: OffGridFlowError, extra: Mapping[str, str] | None = None) -> Response:
+    problem = problem_of(error)
+    return Response(problem.body, problem.status, {**problem.headers, **(extra or {})}, PROBLEM_TYPE)
+
+
+async def _on_own(_: Request, error: Exception) -> Response:
+    own = error if isinstance(error, OffGridFlowError) else OffGridFlowError("An unknown error.")
+    answer = _answer(own)
+    if answer.status_code == 503:  # noqa: PLR2004  Service Unavailable
+        answer.headers.setdefault("Retry-After", "5")
+    return answer
+
+
+async def _on_engine(request: Request, error: Exception) -> Response:
+    _logger.error("the engine failed at %s: %s", request.url.path, error)
+    told = ApiError("LEDGER", "The ledger could not be read for this.", action="Try again; if it lasts, run verify.")
+    return _answer(told, {"Retry-After": "5"})
+
+
+async def _on_invalid(_: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else ()
+    if any(each["type"] == "json_invalid" for each in found):
+        return _answer(ApiError("BAD_REQUEST", "The body is not JSON.", action="Correct it."))
+    fields = [
+        FieldProblem(".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]), each["msg"])
+        for each in found
+    ]
+    first = fields[0] if fields else FieldProblem("request", "It is not understood")
+    told = ApiError(
+        "USAGE",
+        f"The parameter {first.where} cannot be used. {first.sentence}.",
+        action="Correct it; /docs lists all parameters.",
+        fields=fields,
+    )
+    return _answer(told)
+
+
+async def _on_http(_: Request, error: Exception) -> Response:
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+    code = _CODES.get(status, "INTERNAL")
+    told = ApiError(code, str(getattr(error, "detail", "")) + ".", action="/docs lists all addresses.")
+    return _answer(told, headers)
+
+
+async def _on_unforeseen(_: Request, __: Exception) -> Response:
+    told = ApiError("INTERNAL", "Something went wrong that nobody foresaw.", action="See the server's log.")
+    return _answer(told)

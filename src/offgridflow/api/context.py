@@ -1,0 +1,124 @@
+"""What a route needs: the shared parts of the server, who asks, and an answer with ETag and format."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fastapi import Request, Response
+
+from offgridflow.api.access import Caller, Scope
+from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, rendered
+from offgridflow.api.metrics import Metrics
+from offgridflow.api.params import AsOf
+from offgridflow.api.problems import ApiError
+from offgridflow.api.runs import Runs
+from offgridflow.api.service import Service
+from offgridflow.api.tokens import Tokens
+from offgridflow.domain.errors import LedgerError
+from offgridflow.settings import ApiSettings
+
+if TYPE_CHECKING:
+    from offgridflow.api.editions import Edition
+
+CACHE_CONTROL: Final = "private, no-cache"
+"""Keep it, but ask whether it is still so: the ETag says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The shared parts of one server."""
+
+    settings: ApiSettings
+    service: Service
+    tokens: Tokens
+    runs: Runs
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request: the parts, who asks, and the request itself."""
+
+    parts: Parts
+    caller: Caller
+    request: Request
+
+    @property
+    def service(self) -> Service:
+        """What answers questions."""
+        return self.parts.service
+
+    def edition(self, asked: AsOf, version: int | None = None) -> "Edition":
+        """Return the version that is asked for, or that of a cursor. Raises ApiError NOT_FOUND where there is none."""
+        if asked.version is not None and asked.as_of is not None:
+            raise ApiError("USAGE", "Both version and as_of are given.", action="Give one of them.")
+        if asked.version is None and asked.as_of is None and version is None:
+            return self.service.store.current()
+        try:
+            return self.service.store.at(asked.version if version is None else version, asked.as_of)
+        except LedgerError as error:
+            raise ApiError("NOT_FOUND", error.sentence, action=error.action) from error
+
+    def require_whole(self) -> None:
+        """Refuse callers that may see some accounts or tags only, where an answer cannot be cut to them."""
+        if not self.caller.restriction.is_none:
+            raise ApiError(
+                "FORBIDDEN",
+                "The token is restricted to accounts or tags, and this answer is about all of them.",
+                action="Use a token without restriction.",
+            )
+
+    def answer(
+        self, edition: "Edition", form: Form | None, make: "Callable[[], tuple[Record, Sequence[Record]]]"
+    ) -> Response:
+        """Return an answer about a version: 304 where the client has it, else kept bytes, else made now."""
+        chosen = chosen_form(form, self.request.headers.get("accept"))
+        key = self._key(edition, chosen)
+        etag = f'W/"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
+        headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization, Cookie"}
+        if etag in _tags(self.request.headers.get("if-none-match", "")):
+            return Response(status_code=304, headers=headers)
+        body = self.service.bodies.get(key)
+        if body is None:
+            shape, records = make()
+            body = rendered(chosen, shape, records)
+            self.service.bodies.put(key, body, len(body))
+        if chosen is not Form.JSON:
+            name = self.request.url.path.rsplit("/", 1)[-1]
+            headers["Content-Disposition"] = f'attachment; filename="{name}-v{edition.version}.{chosen}"'
+        return Response(body, media_type=MEDIA_TYPES[chosen], headers=headers)
+
+    def _key(self, edition: "Edition", form: Form) -> str:
+        url = self.request.url
+        return f"{edition.version}|{self.caller.restriction!r}|{form}|{url.path}|{url.query}"
+
+
+def _tags(header: str) -> set[str]:
+    return {tag if tag.startswith("W/") else f"W/{tag}" for tag in (part.strip() for part in header.split(","))}
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the shared parts."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, as the guard found out."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    if caller is None:
+        raise ApiError("UNAUTHENTICATED", "This server answers to token holders only.", action="Send a token.")
+    return caller
+
+
+def needs(scope: Scope) -> Callable[[Request], Context]:
+    """Return the dependency of a route that needs a scope."""
+
+    def context(request: Request) -> Context:
+        caller = caller_of(request)
+        if not caller.may(scope):
+            raise ApiError("FORBIDDEN", f"The token lacks the scope {scope}.", action="Use a token with that scope.")
+        return Context(parts_of(request), caller, request)
+
+    return context

@@ -1,0 +1,206 @@
+"""Routes about the ledger itself: sources, quarantine, history, factor sets, runs."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
+
+from offgridflow.api import params, schemas
+from offgridflow.api.access import Scope
+from offgridflow.api.context import Context, needs
+from offgridflow.api.documents import problems, tabular
+from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, jsonable, rendered
+from offgridflow.api.paging import Cursor, digest_of, page_of, read_cursor
+from offgridflow.reports.figures import to_json
+from offgridflow.reports.records import records
+
+if TYPE_CHECKING:
+    from offgridflow.ledger import LiveCommit
+
+router = APIRouter(prefix="/api/v1", tags=["ledger"])
+Reader = Annotated[Context, Depends(needs(Scope.READ))]
+Starter = Annotated[Context, Depends(needs(Scope.RUN))]
+RunId = Annotated[str, Path(max_length=64, pattern=r"^[0-9a-f]+$", description="`run_id` of a run.")]
+
+
+def _paged(
+    reader: Context, query: params.ListQuery | params.RunsQuery, name: str, rows: Sequence[Record]
+) -> tuple[Sequence[Record], str | None]:
+    digest = digest_of(name)
+    cursor = read_cursor(query.cursor, digest) if query.cursor else None
+    return page_of(rows, cursor, query.limit, reader.service.store.current().version, digest)
+
+
+@router.get("/sources", responses={200: tabular(schemas.Sources), **problems(422)}, response_class=Response)
+def sources(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Response:
+    """Sources with their live billing periods and newest deliveries."""
+    reader.require_whole()
+    edition = reader.edition(query)
+
+    def make() -> tuple[Record, Sequence[Record]]:
+        found = sources_of(edition.commits)
+        page, following = _paged(reader, query, "sources", found)
+        flat = [{"source": each["source"], **period} for each in page for period in _periods(each)]
+        return {"sources": list(page), "ledger_version": edition.version, "next": following}, flat
+
+    return reader.answer(edition, query.format, make)
+
+
+def sources_of(commits: Sequence["LiveCommit"]) -> list[dict[str, object]]:
+    """Return the sources of live commits, each with its periods, the newest first."""
+    names = sorted({commit.source for commit in commits})
+    return [_source(name, [commit for commit in commits if commit.source == name]) for name in names]
+
+
+def _source(name: str, commits: Sequence["LiveCommit"]) -> dict[str, object]:
+    newest = sorted(commits, key=lambda commit: commit.billing_period, reverse=True)
+    periods = [
+        {
+            "billing_period": commit.billing_period,
+            "format": commit.format,
+            "committed_at": commit.committed_at.isoformat(),
+            "line_items": commit.line_items,
+            "fingerprint": commit.fingerprint,
+            "factor_set": commit.factor_set,
+            "run_id": commit.run_id,
+            "commit_id": commit.commit_id,
+        }
+        for commit in newest
+    ]
+    latest = max(commit.committed_at for commit in commits).isoformat()
+    return {"source": name, "provider": newest[0].provider, "last_committed_at": latest, "periods": periods}
+
+
+def _periods(source: Record) -> Sequence[Mapping[str, object]]:
+    periods = source["periods"]
+    return periods if isinstance(periods, list) else []
+
+
+@router.get("/quarantine", responses={200: tabular(schemas.Rows), **problems(422)}, response_class=Response)
+def quarantine(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Response:
+    """Lines that could not be read: file, line, reason, an excerpt of the value."""
+    reader.require_whole()
+    digest = digest_of("quarantine")
+    cursor = read_cursor(query.cursor, digest) if query.cursor else None
+    edition = reader.edition(query, cursor.version if cursor else None)
+
+    def make() -> tuple[Record, Sequence[Record]]:
+        offset = cursor.offset if cursor else 0
+        with reader.service.heavy(edition, reader.caller.restriction) as reading:
+            sql = (
+                "SELECT * FROM quarantine ORDER BY source, billing_period, file, line_number, column_name "
+                "LIMIT ? OFFSET ?"
+            )
+            rows = records(reading.con, sql, [query.limit + 1, offset])
+        following = Cursor(edition.version, offset + query.limit, digest).text() if len(rows) > query.limit else None
+        page = rows[: query.limit]
+        return {"rows": page, "ledger_version": edition.version, "next": following}, page
+
+    return reader.answer(edition, query.format, make)
+
+
+@router.get("/history", responses={200: tabular(schemas.History), **problems(422)}, response_class=Response)
+def history(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Response:
+    """What was done to the ledger, the newest first: commits, deletions, upkeep."""
+    reader.require_whole()
+    edition = reader.edition(query)
+
+    def make() -> tuple[Record, Sequence[Record]]:
+        done = [
+            {name: entry.get(name) for name in _HISTORY}
+            for entry in reader.service.store.history()
+            if _version(entry) <= edition.version
+        ]
+        page, following = _paged(reader, query, "history", done)
+        return {"history": list(page), "ledger_version": edition.version, "next": following}, page
+
+    return reader.answer(edition, query.format, make)
+
+
+_HISTORY: Final = ("version", "at", "action", "source", "billing_period", "commit_id")
+
+
+def _version(entry: Mapping[str, object]) -> int:
+    version = entry.get("version", 0)
+    return version if isinstance(version, int) else 0
+
+
+@router.get("/factor-sets", responses={200: tabular(schemas.FactorSets), **problems(422)}, response_class=Response)
+def factor_sets(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Response:
+    """The factor set of this server, with digest, publishers and licences, and those that live figures were made by."""
+    edition = reader.edition(query)
+
+    def make() -> tuple[Record, Sequence[Record]]:
+        made = reader.service.kitchen.factors
+        own: dict[str, object] = {
+            "name": made.name,
+            "version": made.version,
+            "digest": made.digest,
+            "sources": [dict(source) for source in made.sources()],
+        }
+        page, following = _paged(reader, query, "factor-sets", [own])
+        shape = {
+            "factor_sets": list(page),
+            "used_by_ledger": edition.provenance.factor_set,
+            "ledger_version": edition.version,
+            "next": following,
+        }
+        return shape, [dict(source) for source in made.sources()]
+
+    return reader.answer(edition, query.format, make)
+
+
+@router.get("/runs", tags=["runs"], responses={200: tabular(schemas.RunList), **problems(422)}, response_class=Response)
+def runs(
+    reader: Reader, query: Annotated[params.RunsQuery, Query()], accept: Annotated[str | None, Header()] = None
+) -> Response:
+    """Runs that the API started, the newest first; history lists every commit, whoever made it."""
+    reader.require_whole()
+    form = chosen_form(None, accept)
+    page, following = _paged(reader, query, "runs", reader.parts.runs.list())
+    body = rendered(form, {"runs": list(page), "next": following}, page)
+    return Response(body, media_type=MEDIA_TYPES[form], headers={"Cache-Control": "no-store"})
+
+
+@router.get("/runs/{run_id}", tags=["runs"], responses={200: {"model": schemas.Run}, **problems(422)})
+def run(reader: Reader, run_id: RunId) -> Response:
+    """One run with its result."""
+    reader.require_whole()
+    return _json(reader.parts.runs.get(run_id))
+
+
+@router.post(
+    "/runs",
+    tags=["runs"],
+    status_code=202,
+    responses={202: {"model": schemas.Run}, **problems(409, 415, 422)},
+    response_class=Response,
+)
+def start_run(
+    starter: Starter,
+    body: params.RunRequest,
+    idempotency_key: Annotated[str, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")],
+) -> Response:
+    """Start an ingest of the configured paths. The same Idempotency-Key within 24 hours gives the first answer again."""
+    parameters = body.model_dump(by_alias=True)
+    told = starter.parts.runs.ask(starter.caller.token_id or starter.caller.name, idempotency_key, parameters)
+    headers = {"Idempotency-Replayed": "true"} if told.is_repeated else {}
+    return Response(told.body, told.status, headers, MEDIA_TYPES[Form.JSON])
+
+
+@router.post(
+    "/runs/{run_id}/cancel",
+    tags=["runs"],
+    status_code=202,
+    responses={202: {"model": schemas.Run}, **problems(409, 422)},
+    response_class=Response,
+)
+def cancel_run(starter: Starter, run_id: RunId) -> Response:
+    """Ask a run to stop at its next step; what is committed stays. Asking again changes nothing."""
+    return _json(starter.parts.runs.cancel(run_id), 202)
+
+
+def _json(shape: Mapping[str, object], status: int = 200) -> Response:
+    return Response(
+        to_json(jsonable(shape), indent=None), status, {"Cache-Control": "no-store"}, MEDIA_TYPES[Form.JSON]
+    )

@@ -1,0 +1,59 @@
+"""Start the server: which address it may bind to, and uvicorn."""
+
+from typing import TYPE_CHECKING, Final
+
+from offgridflow.api.guard import LOOPBACK
+from offgridflow.domain.errors import MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from offgridflow.api.app import Server
+    from offgridflow.settings import Settings
+
+_EXTRA: Final = frozenset({"fastapi", "jinja2", "starlette", "uvicorn", "anyio"})
+
+
+def serve(settings: "Settings", ledger_uri: str | None = None) -> None:
+    """Serve API and dashboard until interrupted.
+
+    Raises UsageError for an address beyond this machine without a token, MissingExtraError without the extra
+    ``server``, LedgerError where there is no ledger.
+    """
+    server = server_of(settings, ledger_uri)
+    import uvicorn  # noqa: PLC0415  in the extra
+
+    uvicorn.run(
+        server,
+        host=settings.api.host,
+        port=settings.api.port,
+        log_level="warning",
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+
+
+def server_of(settings: "Settings", ledger_uri: str | None = None) -> "Server":
+    """Return the server, its ledger opened, after checking that it may be bound to its address."""
+    try:
+        from offgridflow.api.app import create_app  # noqa: PLC0415  in the extra
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        sentence = f"The server needs {error.name}, which is not installed."
+        raise MissingExtraError(sentence, action="Run pip install 'offgridflow[server]'.") from error
+    server = create_app(settings, ledger_uri)
+    if settings.api.host not in LOOPBACK and not server.parts.tokens.any_active():
+        server.parts.service.store.close()
+        sentence = f"Without a token the server binds to this machine only, not to {settings.api.host}."
+        raise UsageError(sentence, action="Make one first: offgridflow token create --name NAME.")
+    server.parts.service.store.refresh()
+    return server
+
+
+def serve_demo(ledger: str) -> None:
+    """Serve the ledger of ``offgridflow demo`` on this machine."""
+    from offgridflow.settings import read_settings  # noqa: PLC0415  pydantic is late
+
+    serve(read_settings(), ledger)

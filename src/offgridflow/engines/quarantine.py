@@ -11,13 +11,14 @@ import duckdb
 from offgridflow.domain.reasons import QuarantineReason
 from offgridflow.engines.cells import clean, quote_name, quote_text, text_of
 from offgridflow.engines.model import Part
-from offgridflow.engines.opening import open_text
+from offgridflow.engines.opening import open_bytes, open_text
 from offgridflow.engines.readers import MAX_LINE_BYTES, CsvMode, RawSql, Reader
 from offgridflow.engines.scopes import Homes
 from offgridflow.formats import Column
 
 _EXCERPT: Final = 80
 _BATCH: Final = 10_000
+_BLOCK: Final = 2**20
 _COLUMNS: Final = {
     "source": "VARCHAR",
     "billing_period": "VARCHAR",
@@ -98,13 +99,29 @@ def rejected(con: duckdb.DuckDBPyConnection, readers: Sequence[Reader], rejects:
     for number, reader in enumerate(readers):
         if reader.parts[0].kind != "csv":
             continue
-        names = {str(part.path): part.name for part in reader.parts}
         rows = con.execute(
-            f"SELECT s.file_path, e.line, min(e.error_type::VARCHAR), min(e.csv_line) FROM {rejects}_{number} e "
-            f"JOIN {rejects}_{number}_scans s USING (scan_id, file_id) GROUP BY ALL ORDER BY ALL",
+            f"SELECT s.file_path, e.line_byte_position, min(e.error_type::VARCHAR), min(e.csv_line) "
+            f"FROM {rejects}_{number} e JOIN {rejects}_{number}_scans s USING (scan_id, file_id) "
+            f"GROUP BY ALL ORDER BY ALL",
         ).fetchall()
-        for path, line, why, text in rows:
-            yield Reject(names[path], line, why, (text or "").strip()[:_EXCERPT])
+        for part in reader.parts:
+            own = [row for row in rows if row[0] == str(part.path)]
+            lines = lines_at(part, [row[1] for row in own])
+            for _, offset, why, text in own:
+                yield Reject(part.name, lines[offset], why, (text or "").strip()[:_EXCERPT])
+
+
+def lines_at(part: Part, offsets: Sequence[int]) -> dict[int, int]:
+    """Return the physical line, from 1, at each byte offset of a part's content; DuckDB's own count is off at times."""
+    found: dict[int, int] = {}
+    with open_bytes(part.path) as stream:
+        position, line = 0, 1
+        for offset in sorted(set(offsets)):
+            while position < offset and (block := stream.read(min(_BLOCK, offset - position))):
+                line += block.count(b"\n")
+                position += len(block)
+            found[offset] = line
+    return found
 
 
 def malformed(rejects: Sequence[Reject], homes: Homes) -> Iterator[BadLine]:

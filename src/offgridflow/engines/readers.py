@@ -32,12 +32,11 @@ from offgridflow.engines.cells import (
     text_of,
 )
 from offgridflow.engines.model import Grain, Part
-from offgridflow.engines.opening import open_text
+from offgridflow.engines.opening import is_gzip, open_text
 from offgridflow.formats import Column, Format, Source, names_of, normal_name
 
 MAX_LINE_BYTES: Final = 32 * 2**20
 ROWS_PER_PART: Final = 2**40
-_GZIP: Final = b"\x1f\x8b"
 _TYPES: Final = {"text": "VARCHAR", "money": MONEY, "quantity": QUANTITY, "time": "TIMESTAMP"}
 _JSON_SAMPLE: Final = 1000
 _CSV_SAMPLE: Final = 200
@@ -111,18 +110,13 @@ def readers_of(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> tuple[R
     groups: dict[tuple[str, str, str, tuple[RawColumn, ...], tuple[str, ...]], list[Part]] = {}
     for part in sorted(parts, key=lambda item: (item.digest, item.name)):
         columns, header = _columns_of(con, part)
-        groups.setdefault((part.kind, part.delimiter, packing_of(part), columns, header), []).append(part)
+        packing = "gzip" if part.kind != "parquet" and is_gzip(part.path) else "none"
+        groups.setdefault((part.kind, part.delimiter, packing, columns, header), []).append(part)
     readers: list[Reader] = []
     for (_, _, packing, columns, header), members in groups.items():
         first = sum(len(reader.parts) for reader in readers)
         readers.append(Reader(tuple(members), columns, header, packing, first))
     return tuple(readers)
-
-
-def packing_of(part: Part) -> str:
-    """Return ``gzip`` or ``none`` by the first bytes of a text part."""
-    with part.path.open("rb") as stream:
-        return "gzip" if stream.read(2) == _GZIP else "none"
 
 
 def _columns_of(con: duckdb.DuckDBPyConnection, part: Part) -> tuple[tuple[RawColumn, ...], tuple[str, ...]]:

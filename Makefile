@@ -43,7 +43,7 @@ layers: $(DEV_STAMP)  ## imports go down only
 	$(BIN)/lint-imports
 
 deps: $(DEV_STAMP)  ## no unused and no missing dependency
-	$(BIN)/deptry .
+	$(BIN)/deptry src
 
 cover: $(DEV_STAMP)  ## lines and branches, printed
 	$(BIN)/coverage erase

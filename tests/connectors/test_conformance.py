@@ -23,7 +23,7 @@ from offgridflow.connectors.delivery import Connector, Delivery, RefusedDelivery
 from offgridflow.connectors.registry import connect, kind, names
 from offgridflow.domain.errors import InputError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.domain.periods import Month
-from offgridflow.testing import Answer, Corrupt, Cut, Dialect, Drip, Reset, throttled
+from offgridflow.testing import Answer, Corrupt, Cut, Delay, Dialect, Drip, Reset, throttled
 
 Source = Any  # tests/connectors/conftest.py: test folders are not packages
 BIG, SMALL = 6000, 50
@@ -485,3 +485,16 @@ def test_a_composed_object_is_verified_by_its_crc32c(source: Source) -> None:
         connector.fetch(delivery, source.cache())
     assert cached(source) == []
     assert contents(connector, delivery, source) == [rows(BIG, 1)]
+
+
+def test_after_a_failure_no_other_part_is_begun(source: Source) -> None:
+    """A refused part ends the fetch with its own error; of the parts after it most are never asked for."""
+    keys = source.deliver(1, [rows(SMALL, number) for number in range(30)])
+    connector = source.connect()
+    [delivery] = found_by(connector)
+    source.bucket.inject(Answer(403, _DENIED[source.bucket.dialect]), path=source.bucket.path_of(keys[0]))
+    for key in keys[1:]:
+        source.bucket.inject(Delay(0.05), path=source.bucket.path_of(key))
+    with pytest.raises(AuthError):
+        connector.fetch(delivery, source.cache())
+    assert sum(bool(data_reads(source, key)) for key in keys) < 15

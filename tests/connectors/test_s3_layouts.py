@@ -182,6 +182,22 @@ def test_a_month_is_final_two_weeks_after_its_end(shelf: Shelf) -> None:
     assert [each.final for each in found if isinstance(each, Delivery)] == [True, False]
 
 
+@pytest.mark.parametrize("prefix", ["", "p", "p/"])
+@pytest.mark.parametrize("slash", ["/", "//"])
+@pytest.mark.parametrize("legacy", [True, False])
+def test_narrow_listings_still_hold_every_key_of_the_month(prefix: str, slash: str, *, legacy: bool) -> None:
+    """With name and first month, what is listed holds all that the month needs, whatever slashes AWS put before it."""
+    root = f"p{slash}acme/" if prefix else f"{slash.removesuffix('/')}acme/"
+    folders = ["20250201-20250301", "acme/year=2025/month=2"] if legacy else ["data/BILLING_PERIOD=2025-02"]
+    folders += [] if legacy else ["metadata/BILLING_PERIOD=2025-02", "data/billing_period=2025-02"]
+    listings = list(layout(legacy=legacy, export="acme", prefix=prefix).listings(Month(2025, 2)))
+    for folder in folders:
+        key = f"{root}{folder}/x"
+        assert any(key.startswith(start) and (after is None or key > after) for start, after in listings), key
+    early = f"{root}20250101-20250201/x" if legacy else f"{root}data/BILLING_PERIOD=2025-01/x"
+    assert not any(early.startswith(start) and (after is None or early > after) for start, after in listings)
+
+
 def test_several_exports_are_told_apart_by_name(shelf: Shelf) -> None:
     """Two exports under one prefix need the setting ``export``; with it the other one is not seen."""
     for name in ("one", "two"):

@@ -152,12 +152,10 @@ def test_only_wanted_months_are_listed(endpoint: str, s3: "S3Client", heard: lis
     for month in (1, 2, 3):
         deliver(s3, month, [body(1, month)])
     source = connected(endpoint, heard, tmp_path, prefix="cost/", export="acme-cur2")
-    assert deliveries(source) == [], "the double slash is part of the prefix"
-    source = connected(endpoint, heard, tmp_path, prefix="cost//", export="acme-cur2")
     heard.clear()
     found = deliveries(source, since=Month(2025, 2), until=Month(2025, 2))
     assert [each.billing_period for each in found] == [Month(2025, 2)]
-    assert calls(heard) == ["ListObjectsV2", "ListObjectsV2", "GetObject"]
+    assert calls(heard) == ["ListObjectsV2"] * 4 + ["GetObject"], "with one and with two slashes, data and metadata"
 
 
 def test_a_role_of_another_account_reads_the_bucket(

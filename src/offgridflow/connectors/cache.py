@@ -7,7 +7,7 @@ resuming and verifying are ``cloud.streams``; here are names, threads, and one w
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,22 +46,13 @@ class Cache:
             ClassifiedError: as ``cloud.streams.store``.
 
         """
-        failures: list[Exception] = []
-
-        def bring(part: RemotePart) -> Path | None:
-            if failures:
-                return None
-            try:
-                return self._bring(store, source, part)
-            except Exception as error:  # noqa: BLE001 - raised below, once the other threads have ended
-                failures.append(error)
-                return None
-
         with ThreadPoolExecutor(max_workers=self.threads) as pool:
-            paths = tuple(pool.map(bring, parts))
-        if failures:
-            raise failures[0]
-        return tuple(path for path in paths if path is not None)
+            futures = [pool.submit(self._bring, store, source, part) for part in parts]
+            wait(futures, return_when=FIRST_EXCEPTION)
+            pool.shutdown(cancel_futures=True)
+            return tuple(
+                future.result() for future in futures
+            )  # begun in order, so a failure is met before its effects
 
     def small(self, store: ObjectStore, source: str, part: RemotePart, max_bytes: int) -> bytes:
         """Return the content of a small object (a manifest); raise InputError TOO_LARGE beyond ``max_bytes``."""

@@ -82,14 +82,21 @@ class AwsLayout:
         """See Layout. With the export's folder known, what is before ``since`` is not even listed."""
         if self.export is None:
             return [(self.prefix, None)]
-        root = f"{self.prefix}/" if self.prefix and not self.prefix.endswith("/") else self.prefix
-        root = f"{root}{self.export}/"
+        base = self.prefix.rstrip("/")
+        roots = [
+            f"{base}/{self.export}/",
+            f"{base}//{self.export}/",
+        ]  # AWS doubles the slash of a prefix that ends in one
+        if not base:
+            roots = [f"{self.export}/", f"/{self.export}/"]  # and may begin with one where there is no prefix
         if since is None:
-            return [(root, None)]
+            return [(root, None) for root in roots]
         if self.legacy:  # month folders sort before the folder of the Athena layout, for digits sort before letters
-            return [(root, f"{root}{str(since).replace('-', '')}")]
-        folders = (f"{root}data/", f"{root}metadata/")  # upper case sorts first, so lower case is listed whole
-        return [(folder, f"{folder}BILLING_PERIOD={since}") for folder in folders]
+            return [(root, f"{root}{str(since).replace('-', '')}") for root in roots]
+        folders = [f"{root}{part}/" for root in roots for part in ("data", "metadata")]
+        return [
+            (folder, f"{folder}BILLING_PERIOD={since}") for folder in folders
+        ]  # lower case sorts after it: all listed
 
     def deliveries(self, seen: Seen) -> Iterator[Found]:
         """See Layout."""

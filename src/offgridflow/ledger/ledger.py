@@ -13,6 +13,7 @@ from offgridflow.domain.errors import LedgerError
 from offgridflow.ledger.committing import Checkpoint, Committer, Request, World, inspect
 from offgridflow.ledger.deltalog import DeltaLog
 from offgridflow.ledger.records import CommitRecord, CommitResult, LiveCommit
+from offgridflow.ledger.reported import ReportedHead, ReportedTable
 from offgridflow.ledger.rows import ArrowStream
 from offgridflow.ledger.side import RateRows, SideTables
 from offgridflow.ledger.snapshot import Snapshot
@@ -65,6 +66,7 @@ class Ledger:
         self.world = world
         self.emissions = DeltaLog(storage, TABLES[EMISSIONS])
         self.side = SideTables(storage, world.clock, world.random_hex)
+        self.reported = ReportedTable(storage, world, lambda: table_configuration(marker.retention_days))
 
     @classmethod
     def open(
@@ -162,11 +164,20 @@ class Ledger:
     def snapshot(self, version: int | None = None, as_of: datetime | None = None) -> Snapshot:
         """Return the ledger as it was at a version, or at an instant, or as it is now; later commits do not change it.
 
+        The providers' own figures come as they were at that instant; of a version, as they were when it ended.
         Raises LedgerError if there is no such version, or if the ledger is younger than the instant.
         """
         if as_of is not None:
             version = self._version_at(as_of)
-        return Snapshot(self.storage, self.emissions.head(version), self.side)
+        reported = self._reported_at(version, as_of)
+        return Snapshot(self.storage, self.emissions.head(version), self.side, reported)
+
+    def _reported_at(self, version: int | None, as_of: datetime | None) -> ReportedHead:
+        if as_of is not None:
+            return self.reported.head_at(as_of)
+        followers = [] if version is None else self.emissions.entries(version)
+        ended = next((str(entry["at"]) for entry in reversed(followers) if "at" in entry), None)
+        return self.reported.head() if ended is None else self.reported.head_at(datetime.fromisoformat(ended))
 
     def _version_at(self, instant: datetime) -> int:
         for entry in self.emissions.entries(-1):
@@ -204,18 +215,23 @@ def read_marker(storage: Storage) -> Marker | None:
         raise LedgerError(sentence, action="Check the path, or restore the file from a backup.") from error
 
 
+def table_configuration(retention_days: int) -> dict[str, str]:
+    """Return the Delta properties of every table: how long time travel lasts, and that logs are never cut."""
+    interval = f"interval {retention_days} days"
+    return {
+        "delta.logRetentionDuration": interval,
+        "delta.deletedFileRetentionDuration": interval,
+        "delta.enableExpiredLogCleanup": "false",
+    }
+
+
 def _create(storage: Storage, world: World, retention_days: int) -> Marker | None:
     """Create the tables, then the marker, without which a folder is no ledger: after a crash the next call goes on."""
     strange = [name for name in storage.names("") if name not in TABLES and not name.startswith(".")]
     if strange and read_marker(storage) is None:
         sentence = f"{storage.uri} is not empty and not a ledger: it holds {strange[0]}."
         raise LedgerError(sentence, action="Give an empty or a new folder.")
-    interval = f"interval {retention_days} days"
-    configuration = {
-        "delta.logRetentionDuration": interval,
-        "delta.deletedFileRetentionDuration": interval,
-        "delta.enableExpiredLogCleanup": "false",
-    }
+    configuration = table_configuration(retention_days)
     for spec in TABLES.values():
         DeltaLog(storage, spec).create(configuration)
         world.checkpoint(f"created {spec.name}")

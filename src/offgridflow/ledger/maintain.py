@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -73,11 +74,11 @@ def compact(ledger: Ledger) -> int:
 
     Rows, digest and commit ids stay. The old files stay until ``vacuum``, for readers of older versions.
     """
-    saved = 0
-    for key, commit_id in ledger.emissions.head().commits().items():
-        partition = {"source": key[0], "billing_period": key[1], "commit_id": commit_id}
+    saved = _pack(ledger, ledger.side.logs[COMMITS], {})
+    seen = Counter(tuple(file.partition.items()) for file in ledger.emissions.head().files)
+    for partition in (dict(items) for items, files in seen.items() if files > 1):
         saved += _pack(ledger, ledger.emissions, partition)
-    return saved + _pack(ledger, ledger.side.logs[COMMITS], {})
+    return saved
 
 
 def _pack(ledger: Ledger, log: DeltaLog, partition: Mapping[str, str]) -> int:

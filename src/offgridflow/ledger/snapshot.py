@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offgridflow.domain.reported import REPORTED
 from offgridflow.ledger.deltalog import Head, LiveFile
+from offgridflow.ledger.reported import ReportedHead, view_of
 from offgridflow.ledger.rows import sql_list
 from offgridflow.ledger.side import SideTables
 from offgridflow.ledger.storage import Storage
@@ -21,12 +23,14 @@ class Snapshot:
         storage: the place of the ledger.
         head: the files of ``emissions`` at the version.
         side: the tables beside it, of which the rows count whose commit is in ``head``.
+        reported: the head of the providers' own figures, which is another table's.
 
     """
 
-    def __init__(self, storage: Storage, head: Head, side: SideTables) -> None:
+    def __init__(self, storage: Storage, head: Head, side: SideTables, reported: ReportedHead) -> None:
         self.storage = storage
         self.head = head
+        self.reported = reported
         self.version = head.version
         self.commit_ids = frozenset(file.commit_id for file in head.files)
         self._side = {name: side.logs[name].head() for name in (RATES, QUARANTINE)}
@@ -40,7 +44,8 @@ class Snapshot:
     def attach(self, con: "duckdb.DuckDBPyConnection", prefix: str = "") -> None:
         """Create the temporary views ``emissions``, ``rates``, ``quarantine`` and ``commits`` of live rows.
 
-        All have the columns source, billing_period and commit_id but ``rates``, which has one row per rate_id.
+        All have the columns source, billing_period and commit_id but ``rates``, which has one row per rate_id. Beside
+        them stands ``reported_emissions``, by source and month: the providers' own figures.
         Predicates on these three skip files. ``prefix`` goes before the names.
         Raises LedgerError if a file is gone (an old version after vacuum) or a period is held twice.
         """
@@ -53,6 +58,7 @@ class Snapshot:
             _create_view(con, prefix + name, _partitioned(TABLES[name], self._paths(name)))
         _create_view(con, prefix + RATES, _one_per_rate(self._paths(RATES)))
         _create_view(con, prefix + COMMITS, _commits(self._commit_files, self.commit_ids))
+        _create_view(con, prefix + REPORTED, view_of(self.storage, self.reported))
 
     def _paths(self, table: str) -> list[Path]:
         return [self.storage.local_path(table, file.path) for file in self.files(table)]

@@ -1,7 +1,8 @@
 """The tables of a ledger: names, columns and partitions, and their Delta schemas.
 
 Every table but ``commits`` is partitioned by (source, billing period, commit id): what is live is found in the log of
-``emissions`` alone, and the files of the others follow by commit id without being opened.
+``emissions`` alone, and the files of the others follow by commit id without being opened. ``reported_emissions`` goes
+by source and month, and stands for itself.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from arro3.core import Table
 from deltalake import Schema
 
 from offgridflow.domain.model import DECIMAL, EMISSION_COLUMNS, PARTITION_COLUMNS, SKU_COLUMNS
+from offgridflow.domain.reported import REPORTED, REPORTED_COLUMNS, VALUE_COLUMNS
 
 LAYOUT_VERSION: Final = 1
 """Version of tables, columns and paths. A ledger with a greater one is refused: a newer program wrote it."""
@@ -96,7 +98,7 @@ class TableSpec:
     @property
     def all_columns(self) -> dict[str, str]:
         """Partition columns first, then the columns of the files."""
-        return {**{name: PARTITION_COLUMNS[name] for name in self.partition_by}, **self.columns}
+        return {**{name: PARTITION_COLUMNS.get(name, "VARCHAR") for name in self.partition_by}, **self.columns}
 
     def definition(self) -> str:
         """Return the columns of the files as they stand in a CREATE TABLE."""
@@ -113,8 +115,14 @@ TABLES: Final[dict[str, TableSpec]] = {
     RATES: TableSpec(RATES, RATE_COLUMNS),
     QUARANTINE: TableSpec(QUARANTINE, QUARANTINE_COLUMNS),
     COMMITS: TableSpec(COMMITS, COMMIT_COLUMNS, partition_by=()),
+    REPORTED: TableSpec(
+        REPORTED,
+        {name: REPORTED_COLUMNS[name] for name in VALUE_COLUMNS},
+        partition_by=("source", "month", "commit_id", "content_digest", "upstream_digest"),
+    ),
 }
-"""``emissions`` alone decides what is live; rows of the others count where their commit id is live in it."""
+"""``emissions`` alone decides what is live; rows of the others count where their commit id is live in it.
+``reported_emissions`` is its own head by (source, month); ledgers that are older than it get it with its first row."""
 
 
 _OPENING: Final = Lock()

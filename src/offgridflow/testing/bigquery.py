@@ -9,7 +9,7 @@ about the real service is said in docs/bigquery.md.
 import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -34,6 +34,10 @@ _TYPES: Final = {
     "NUMERIC": "DECIMAL(38,9)", "BIGNUMERIC": "DECIMAL(38,15)", "TIMESTAMP": "TIMESTAMPTZ", "DATETIME": "TIMESTAMP",
     "DATE": "DATE", "BOOLEAN": "BOOLEAN",
 }  # fmt: skip
+_RESULT_TYPES: Final = {
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP", "INTEGER": "INTEGER", "BIGINT": "INTEGER", "HUGEINT": "INTEGER",
+    "DOUBLE": "FLOAT",
+}  # fmt: skip
 _MACROS: Final = (
     "CREATE MACRO FORMAT_TIMESTAMP(style, t, zone := 'UTC') AS strftime(timezone(zone, t), style)",
     "CREATE MACRO FORMAT_DATETIME(style, t) AS strftime(t, style)",
@@ -42,7 +46,9 @@ _MACROS: Final = (
     "CREATE MACRO UNIX_MICROS(t) AS epoch_us(t)",
     "CREATE MACRO COUNTIF(c) AS count_if(c)",
 )
-_FROM: Final = re.compile(r"`(?P<name>[^`]+)`(?:\s+FOR SYSTEM_TIME AS OF (?P<instant>@\w+|CURRENT_TIMESTAMP\(\)))?")
+_FROM: Final = re.compile(
+    r"`(?P<name>[^`]+)`(?:\s+FOR SYSTEM_TIME AS OF (?:CURRENT_TIMESTAMP\(\)|TIMESTAMP '(?P<instant>[^']+)'))?"
+)
 _REWRITES: Final = (
     (re.compile(r"([\w.]+) IN UNNEST\((@\w+)\)"), r"list_contains(\2, \1)"),
     (re.compile(r"UNNEST\(([\w.]+)\) AS (\w+)"), r"(SELECT unnest(\1, max_depth := 2)) AS \2"),
@@ -98,7 +104,8 @@ class FakeBigQuery:
             warehouse.cloud.inject(Answer(503, "backendError"))
 
     ``polls`` is how often a new job says RUNNING before it is done; ``job_errors`` are the reasons with which the next
-    jobs fail; ``stuck`` makes every page name the same next token.
+    jobs fail; ``stuck`` makes every page name the same next token; ``when_read`` and ``lose`` take the number of a
+    query (1, 2, ...): what to do when its rows are first read, and how many of its last rows to leave out.
     """
 
     def __init__(self, project: str) -> None:
@@ -107,6 +114,8 @@ class FakeBigQuery:
         self.polls = 0
         self.job_errors: list[str] = []
         self.stuck = False
+        self.when_read: dict[int, Callable[[], object]] = {}
+        self.lose: dict[int, int] = {}
         self.queries: list[str] = []
         self._con = duckdb.connect()
         self._con.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -116,6 +125,7 @@ class FakeBigQuery:
         self._tables: dict[str, _Table] = {}
         self._jobs: dict[str, _Job] = {}
         self._results = 0
+        self._stored = 0
 
     def __enter__(self) -> Self:
         self.cloud.__enter__()
@@ -173,7 +183,8 @@ class FakeBigQuery:
         columns = list(table.schema)
         if table.partition == "_PARTITIONTIME":
             columns.append({"name": "_PARTITIONTIME", "type": "TIMESTAMP"})
-        stored = f"t{len(self._tables)}_{len(table.versions)}"
+        self._stored += 1
+        stored = f"t{self._stored}"
         kind = _struct(columns)
         self._con.execute(
             f"CREATE TABLE {stored} AS SELECT unnest(CAST(CAST(? AS JSON) AS {kind}[]), max_depth := 2)",
@@ -271,8 +282,8 @@ class FakeBigQuery:
         values = {item["name"]: _parameter(item) for item in query.get("queryParameters", ())}
 
         def place(found: re.Match[str]) -> str:
-            instant = found["instant"] or ""
-            return self._tables[found["name"]].at(values[instant[1:]] if instant.startswith("@") else now)
+            instant = found["instant"]
+            return self._tables[found["name"]].at(datetime.fromisoformat(instant) if instant else now)
 
         sql = to_duckdb(_FROM.sub(place, query["query"])).replace("CURRENT_TIMESTAMP()", f"TIMESTAMPTZ '{now}'")
         bound = {name: value for name, value in values.items() if re.search(rf"\${name}\b", sql)}
@@ -280,15 +291,22 @@ class FakeBigQuery:
         columns = [{"name": item[0], "type": _type_of(str(item[1]))} for item in cursor.description or ()]
         self._results += 1
         plain = f"r{self._results}"
-        self._serve_result(plain, columns, cursor.fetchall())
+        rows = cursor.fetchall()
+        self._serve_result(columns, rows[: len(rows) - self.lose.get(self._results, 0)])
         return {"projectId": self.project, "datasetId": RESULTS, "tableId": plain}
 
-    def _serve_result(self, plain: str, columns: Sequence[Field], rows: Sequence[tuple[Any, ...]]) -> None:
+    def _serve_result(self, columns: Sequence[Field], rows: Sequence[tuple[Any, ...]]) -> None:
+        number, plain = self._results, f"r{self._results}"
         root = f"{_BASE}/{self.project}/datasets/{RESULTS}/tables/{plain}"
         reference = {"projectId": self.project, "datasetId": RESULTS, "tableId": plain}
         table = {"tableReference": reference, "type": "TABLE", "schema": {"fields": columns}, "numRows": str(len(rows))}
         self.cloud.route("GET", root, lambda _: Reply.of_json(table))
-        self.cloud.route("GET", f"{root}/data", lambda seen: Reply.of_json(self._page(rows, seen)))
+
+        def page(seen: Seen) -> Reply:
+            self.when_read.pop(number, lambda: None)()
+            return Reply.of_json(self._page(rows, seen))
+
+        self.cloud.route("GET", f"{root}/data", page)
 
     def _page(self, rows: Sequence[tuple[Any, ...]], seen: Seen) -> dict[str, Any]:
         size = int(seen.query.get("maxResults") or 10_000)
@@ -359,7 +377,13 @@ def _duckdb_type(column: Field) -> str:
 def _type_of(kind: str) -> str:
     if kind.startswith("DECIMAL"):
         return "BIGNUMERIC"
-    return {"TIMESTAMP WITH TIME ZONE": "TIMESTAMP", "BIGINT": "INTEGER", "HUGEINT": "INTEGER"}.get(kind, "STRING")
+    return {
+        "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",
+        "BIGINT": "INTEGER",
+        "HUGEINT": "INTEGER",
+        "INTEGER": "INTEGER",
+        "DOUBLE": "FLOAT",
+    }.get(kind, "STRING")
 
 
 def _parameter(item: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of the parameter's own type

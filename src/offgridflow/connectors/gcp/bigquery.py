@@ -234,11 +234,9 @@ def rows_query(facts: TableFacts, total: PeriodTotal, shape: Shape, labels: Sequ
     pruned = total.partitions is not None and facts.partition is not None
     parameters: dict[str, Parameter] = {"invoice_month": _plain(total.period)}
     parameters["label_keys"] = tuple(sorted(labels))
-    if facts.is_table:
-        parameters["snapshot"] = total.taken_at
     if pruned and total.partitions is not None:
         parameters["partition_first"], parameters["partition_last"] = total.partitions
-    return Query("rows", rows_sql(facts, shape, pruned=pruned), parameters)
+    return Query("rows", rows_sql(facts, shape, total.taken_at, pruned=pruned), parameters)
 
 
 def _plain(month: Month) -> str:

@@ -4,18 +4,18 @@ WITH lines AS (
   SELECT
     TIMESTAMP_TRUNC(usage_start_time, $grain) AS charge_period_start,
     billing_account_id,
-    project.id AS project_id,
+    COALESCE(NULLIF(project.id, ''), billing_account_id) AS project_id,
     project.name AS project_name,
-    NULLIF(COALESCE(NULLIF(location.region, ''), location.location), '') AS region,
+    COALESCE(NULLIF(location.region, ''), NULLIF(location.location, ''), NULLIF(location.country, '')) AS region,
     CAST(NULL AS STRING) AS service_category,
     service.id AS service_id,
     service.description AS service_name,
     sku.id AS sku_id,
     sku.description AS sku_meter,
     $resource_id AS resource_id,
-    COALESCE(NULLIF(usage.unit, ''), usage.pricing_unit) AS consumed_unit,
+    usage.unit AS consumed_unit,
     currency,
-    CASE COALESCE(cost_type, 'regular')
+    CASE LOWER(COALESCE(cost_type, 'regular'))
       WHEN 'regular' THEN 'usage'
       WHEN 'tax' THEN 'tax'
       WHEN 'adjustment' THEN 'adjustment'
@@ -25,11 +25,9 @@ WITH lines AS (
     $machine_spec AS machine_spec,
     $cores AS cores,
     $memory AS memory_mib,
+    $pricing_model AS pricing_model,
     $labels AS labels,
-    CASE
-      WHEN NULLIF(usage.unit, '') IS NULL THEN SAFE_CAST(CAST(usage.amount_in_pricing_units AS STRING) AS BIGNUMERIC)
-      ELSE SAFE_CAST(CAST(usage.amount AS STRING) AS BIGNUMERIC)
-    END AS quantity,
+    SAFE_CAST(CAST(usage.amount AS STRING) AS BIGNUMERIC) AS quantity,
     ROUND(SAFE_CAST(CAST(cost AS STRING) AS BIGNUMERIC), 15) AS cost,
     $credits AS credits
   FROM `$table` $then
@@ -53,14 +51,15 @@ SELECT
   machine_spec,
   cores,
   memory_mib,
+  pricing_model,
   labels,
   SUM(ROUND(quantity, 15)) AS consumed_quantity,
   SUM(cost) AS cost,
   SUM(credits) AS credits,
-  CAST(NULL AS BIGNUMERIC) AS effective_cost,
+  SUM(cost + credits) AS effective_cost,
   COUNT(*) AS line_items
 FROM lines
 GROUP BY
   charge_period_start, billing_account_id, project_id, region, service_category, service_id, service_name, sku_id,
-  sku_meter, resource_id, consumed_unit, currency, charge_class, machine_spec, cores, memory_mib, labels,
-  quantity IS NULL
+  sku_meter, resource_id, consumed_unit, currency, charge_class, machine_spec, cores, memory_mib, pricing_model,
+  labels, quantity IS NULL

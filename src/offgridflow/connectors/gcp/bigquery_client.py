@@ -18,7 +18,7 @@ from offgridflow.connectors.delivery import missing_extra
 from offgridflow.connectors.gcp.bigquery_sql import TableFacts, TableName
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client, QueryJob, QueryJobConfig, Table
+    from google.cloud.bigquery import Client, QueryJob, QueryJobConfig, SchemaField, Table
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -261,11 +261,18 @@ def _too_costly(failure: Failure) -> BadRequestError:
 
 
 def _facts(name: TableName, table: "Table") -> TableFacts:
-    columns = {column.name.lower(): column.field_type for column in table.schema}
+    columns = dict(_columns(table.schema))
     is_table = table.table_type in (None, "TABLE")
     unstable = not is_table or table.streaming_buffer is not None or table.modified is None
     version = None if unstable else f"{table.modified:%Y-%m-%dT%H:%M:%S.%fZ}/{table.num_rows}/{table.num_bytes}"
     return TableFacts(name, columns, _partition(table, columns), is_table, version)
+
+
+def _columns(fields: Sequence["SchemaField"], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for each in fields:
+        name = f"{prefix}{each.name}".lower()
+        yield name, each.field_type
+        yield from _columns(each.fields, f"{name}.")
 
 
 def _partition(table: "Table", columns: Mapping[str, str]) -> str | None:

@@ -26,6 +26,7 @@ WITH lines AS (
     $machine_spec AS machine_spec,
     $cores AS cores,
     $memory AS memory_mib,
+    $pricing_model AS pricing_model,
     $labels AS labels,
     CASE
       WHEN $consumed_quantity IS NOT NULL THEN SAFE_CAST(CAST($consumed_quantity AS STRING) AS BIGNUMERIC)
@@ -55,6 +56,7 @@ SELECT
   machine_spec,
   cores,
   memory_mib,
+  pricing_model,
   labels,
   SUM(ROUND(quantity, 15)) AS consumed_quantity,
   SUM(cost) AS cost,
@@ -64,5 +66,5 @@ SELECT
 FROM lines
 GROUP BY
   charge_period_start, billing_account_id, project_id, region, service_category, service_id, service_name, sku_id,
-  sku_meter, resource_id, consumed_unit, currency, charge_class, machine_spec, cores, memory_mib, labels,
-  quantity IS NULL
+  sku_meter, resource_id, consumed_unit, currency, charge_class, machine_spec, cores, memory_mib, pricing_model,
+  labels, quantity IS NULL

@@ -36,6 +36,7 @@ COLUMNS: Final = (
     "machine_spec",
     "cores",
     "memory_mib",
+    "pricing_model",
     "labels",
     "consumed_quantity",
     "billed_cost",
@@ -83,13 +84,12 @@ def write_part(path: Path, period: Month, pages: Iterable[Sequence[Mapping[str, 
 
 def _rows_of(period: Month, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     cost, credit = record["cost"] or _NONE, record["credits"] or _NONE
-    effective = record["effective_cost"]
     shared = {
         **record,
         "billing_period_start": period.start,
         "labels": _labels(record["labels"]),
     }
-    yield {**shared, "billed_cost": cost, "effective_cost": cost + credit if effective is None else effective}
+    yield {**shared, "billed_cost": cost}
     if credit:
         alone = {"charge_class": _CREDIT, "consumed_quantity": None, "line_items": 0}
         yield {**shared, **alone, "billed_cost": credit, "effective_cost": _NONE}

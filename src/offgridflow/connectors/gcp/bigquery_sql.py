@@ -5,8 +5,9 @@ A column that this table does not have becomes a typed NULL.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.resources import files
 from string import Template
@@ -26,6 +27,9 @@ _CHOSEN: Final = (
     "(SELECT STRING_AGG(TO_JSON_STRING([l.key, l.value]), ',' ORDER BY l.key, l.value) "
     "FROM UNNEST({column}) AS l WHERE l.key IN UNNEST(@label_keys))"
 )
+_BILLING_LABELS: Final = ("tags", "project.labels", "labels")
+_FOCUS_LABELS: Final = ("x_Tags", "x_ProjectLabels", "x_Labels", "Tags")
+"""Where labels stand; of a key that stands in several of them, the last one counts."""
 _CREDITS: Final = "(SELECT SUM(ROUND(SAFE_CAST(CAST(c.amount AS STRING) AS BIGNUMERIC), 15)) FROM UNNEST(credits) AS c)"
 _NO_TEXT: Final = "CAST(NULL AS STRING)"
 _NO_NUMBER: Final = "CAST(NULL AS BIGNUMERIC)"
@@ -78,9 +82,9 @@ class TableName:
 class TableFacts:
     """What ``tables.get`` says of a table.
 
-    ``columns`` is name -> type of the top-level columns; ``partition`` the column that a query can be pruned by;
-    ``is_table`` whether it can be read as of an instant (a view cannot); ``version`` changes with the content and is
-    None where nothing tells (views, rows in the streaming buffer).
+    ``columns`` is name -> type, in lower case, fields as ``record.field``; ``partition`` the column that a query can
+    be pruned by; ``is_table`` whether it can be read as of an instant (a view cannot); ``version`` changes with the
+    content and is None where nothing tells (views, rows in the streaming buffer).
     """
 
     name: TableName
@@ -113,7 +117,7 @@ class TableFacts:
 
     def first_of(self, *columns: str, default: str = _NO_TEXT) -> str:
         """Return the SQL of the first column that is not NULL among those that there are."""
-        present = [column for column in columns if self.has(column.partition(".")[0])]
+        present = [column for column in columns if self.has(column)]
         if len(present) > 1:
             return f"COALESCE({', '.join(present)})"
         return present[0] if present else default
@@ -132,15 +136,16 @@ def totals_sql(facts: TableFacts) -> str:
     return _filled(f"bigquery_{facts.kind}_totals.sql", _totals_words(facts))
 
 
-def rows_sql(facts: TableFacts, shape: Shape, *, pruned: bool) -> str:
-    """Return the query of the grouped rows of a period.
+def rows_sql(facts: TableFacts, shape: Shape, snapshot: datetime, *, pruned: bool) -> str:
+    """Return the query of the grouped rows of a period, of a table as of ``snapshot``.
 
-    Parameters: ``invoice_month``, ``label_keys`` (ARRAY of STRING), ``snapshot`` (TIMESTAMP; of a table), and
-    ``partition_first`` and ``partition_last`` (TIMESTAMP; if ``pruned``).
+    Parameters: ``invoice_month``, ``label_keys`` (ARRAY of STRING), and ``partition_first`` and ``partition_last``
+    (TIMESTAMP; if ``pruned``).
     """
     words = _billing_words(facts) if facts.kind is TableKind.BILLING else _focus_words(facts)
     clause = f"AND {facts.partition} BETWEEN @partition_first AND @partition_last" if pruned else ""
-    shaped = {"grain": shape.period.upper(), "pruned": clause}
+    then = f"FOR SYSTEM_TIME AS OF TIMESTAMP '{snapshot.astimezone(UTC).isoformat(sep=' ')}'" if facts.is_table else ""
+    shaped = {"grain": shape.period.upper(), "pruned": clause, "then": then}
     if not shape.resources:
         shaped["resource_id"] = _NO_TEXT
     return _filled(f"bigquery_{facts.kind}.sql", {**_totals_words(facts), **words, **shaped})
@@ -166,7 +171,6 @@ def _totals_words(facts: TableFacts) -> dict[str, str]:
         "table": str(facts.name),
         "period": _period(facts),
         "now": "FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()" if facts.is_table else "",
-        "then": "FOR SYSTEM_TIME AS OF @snapshot" if facts.is_table else "",
         "credits": f"COALESCE({_CREDITS}, {_NO_CREDITS})" if facts.has("credits") else _NO_CREDITS,
         "export_time": facts.first_of("x_ExportTime", default=_NO_TIME),
         # rows that are in no partition yet would be missed by pruning, so one of them switches it off
@@ -190,32 +194,27 @@ def _period(facts: TableFacts) -> str:
     return f"COALESCE(NULLIF(invoice.month, ''), {fallback})" if facts.has("invoice") else fallback
 
 
-def _nested(facts: TableFacts, template: str, columns: Iterable[str], key: str = "") -> str:
-    """Return the SQL that looks a key up in the first of several columns of key-value pairs that there is."""
-    present = [column for column in columns if facts.has(column)]
-    return template.format(column=present[0], key=key) if present else _NO_TEXT
-
-
 def _label_words(facts: TableFacts, system: str, labels: tuple[str, ...]) -> dict[str, str]:
-    return {
-        "machine_spec": _nested(facts, _LABEL, (system,), "machine_spec"),
-        "cores": _nested(facts, _LABEL, (system,), "cores"),
-        "memory": _nested(facts, _LABEL, (system,), "memory"),
-        "labels": _nested(facts, _CHOSEN, labels),
+    chosen = [_CHOSEN.format(column=column) for column in labels if facts.has(column)]
+    shape = {
+        key: _LABEL.format(column=system, key=key) if facts.has(system) else _NO_TEXT
+        for key in ("machine_spec", "cores", "memory")
     }
+    return {**shape, "labels": f"NULLIF(ARRAY_TO_STRING([{', '.join(chosen)}], ','), '')" if chosen else _NO_TEXT}
 
 
 def _billing_words(facts: TableFacts) -> dict[str, str]:
     resource = "NULLIF(COALESCE(NULLIF(resource.global_name, ''), resource.name), '')"
     return {
         "resource_id": resource if facts.has("resource") else _NO_TEXT,
-        **_label_words(facts, "system_labels", ("labels",)),
+        "pricing_model": f"LOWER({facts.first_of('consumption_model.description')})",
+        **_label_words(facts, "system_labels", _BILLING_LABELS),
     }
 
 
 def _focus_words(facts: TableFacts) -> dict[str, str]:
     one = facts.first_of
-    start = "ChargePeriodStart"
+    start, status = "ChargePeriodStart", one("CommitmentDiscountStatus")
     return {
         "charge_start": start if facts.type_of(start) == "TIMESTAMP" else f"TIMESTAMP({start})",
         "sub_account_id": one("SubAccountId"),
@@ -231,7 +230,8 @@ def _focus_words(facts: TableFacts) -> dict[str, str]:
         "consumed_quantity": one("ConsumedQuantity", default=_NO_NUMBER),
         "pricing_unit": one("PricingUnit"),
         "pricing_quantity": one("PricingQuantity", default=_NO_NUMBER),
-        "commitment_status": one("CommitmentDiscountStatus"),
+        "commitment_status": status,
         "effective_cost": one("EffectiveCost", default=_NO_NUMBER),
-        **_label_words(facts, "x_SystemLabels", ("x_Labels", "Tags", "x_Tags")),
+        "pricing_model": f"CASE WHEN {status} IS NOT NULL THEN 'committed' ELSE LOWER({one('PricingCategory')}) END",
+        **_label_words(facts, "x_SystemLabels", _FOCUS_LABELS),
     }

@@ -26,7 +26,7 @@ from tools.factor_build import (
 from tools.factor_build.tables import Cell, Corrections, sha256, write
 
 NAME = "offgridflow-2026.11"
-VERSION = "2026.11.1"
+VERSION = "2026.11.2"
 _Table = tuple[str, Sequence[str], Sequence[Mapping[str, Cell]], Sequence[str]]
 
 _SERVICE_MAPPING: tuple[tuple[str, str, str | None, str], ...] = (
@@ -84,6 +84,7 @@ def tables(shared: Path) -> tuple[list[_Table], Corrections]:
         ("grid.csv", grid.COLUMNS, grids, ("area", "year")),
         ("facility.csv", facility.COLUMNS, facilities, ("provider", "region_id")),
         ("disks.csv", ai.DISK_COLUMNS, ai.disks(shared), ("provider", "code")),
+        ("sizes.csv", ai.SIZE_COLUMNS, ai.sizes(), ("key",)),
         ("ai_models.csv", ai.COLUMNS, ai.models(shared), ("vendor", "model")),
         ("sources.csv", sources.COLUMNS, sources.rows(), ("source_id",)),
     ]

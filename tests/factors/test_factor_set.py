@@ -97,7 +97,7 @@ def test_ids_lead_back_to_factors(catalogue: Catalogue) -> None:
 def test_published_keys_are_there(catalogue: Catalogue) -> None:
     """Every coefficient and replication key that KEYS.md publishes is in the set."""
     text = (resources.files("offgridflow.factors") / "KEYS.md").read_text(encoding="utf-8")
-    section = text.split("## Replication")[1].split("## Media")[0]
+    section = text.split("## Replication")[1].split("## Sizes")[0]
     for key in re.findall(r"`([a-z]+\.[a-z0-9_]+)`", section):
         assert catalogue.replication(key) is not None, key
     table = text.split("## Coefficients")[1].split("## Replication")[0]

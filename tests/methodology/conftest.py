@@ -15,6 +15,7 @@ from offgridflow.factors.model import (
     MachineType,
     Processor,
     Region,
+    Size,
 )
 
 US_LIFECYCLE = 0.270489 * (392.89 / 349.667) / 0.958
@@ -49,6 +50,7 @@ COEFFICIENTS: dict[str, tuple[float, float, float]] = {
     "hdd_kgco2e_per_tb": (1.5555, 2.074, 5.0),
     "ai_input_token_share": (0.0, 0.1, 0.25),
     "lambda_mb_per_vcpu": (1769.0, 1769.0, 1769.0),
+    "gcp_functions_ghz_per_vcpu": (2.4, 2.4, 2.4),
     "aurora_acu_vcpu": (0.25, 0.25, 0.25),
     "aurora_acu_memory_gb": (2.0, 2.0, 2.0),
     "azure_sql_dtu_per_vcore_standard": (100.0, 100.0, 100.0),
@@ -234,6 +236,9 @@ class SmallSet:
     def disk_gib(self, provider: str, code: str) -> tuple[float, str] | None:  # noqa: ARG002  protocol
         """Return the P10 disk alone."""
         return (128.0, "ssd") if code.upper() == "P10" else None
+
+    def size(self, key: str) -> Size | None:
+        """Return no sizes: the set has none."""
 
     def replication(self, key: str) -> Factor | None:
         """Return copies."""

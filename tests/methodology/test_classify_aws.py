@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
-from offgridflow.factors.model import AiModel, Factor, FactorSet, MachineType
+from offgridflow.factors import load
+from offgridflow.factors.model import AiModel, Factor, FactorSet, MachineType, Size
 from offgridflow.methodology.aws import classify
 from offgridflow.methodology.demand import Demand, Machine, Memory, NotRated, Storage, Tokens, Transfer, Vcpu
 
@@ -61,8 +62,17 @@ _FAMILIES = {
 }
 
 
+SHIPPED = load()
+
+
 class _Factors:
     """The part of a factor set that classification asks."""
+
+    def size(self, key: str) -> Size | None:
+        return SHIPPED.size(key)
+
+    def machine(self, provider: str, instance_type: str) -> MachineType | None:
+        return SHIPPED.machine(provider, instance_type)
 
     def replication(self, key: str) -> Factor | None:
         copies = _COPIES.get(key.removeprefix("aws."))
@@ -381,10 +391,10 @@ def test_machine_hours_by_catalogue_type(service: str, meter: str, name: str, co
 
 
 def test_redshift_nodes_carry_their_published_size() -> None:
-    """Law: node types that are no EC2 type go with their vCPUs and memory, so that rating can fall back to them."""
-    (part,) = rated("AmazonRedshift", "Node:ra3.16xlarge", "Hrs").components
+    """Law: node types that no catalogue has go with their vCPUs and memory, so that rating can fall back to them."""
+    (part,) = rated("AmazonRedshift", "Node:dc1.8xlarge", "Hrs").components
     assert isinstance(part, Machine)
-    assert (part.vcpu, part.memory_gib) == (48, 384)
+    assert (part.vcpu, part.memory_gib) == (32, 244)
 
 
 def test_capacity_units_are_sized_and_marked() -> None:

@@ -12,7 +12,8 @@ import pytest
 from offgridflow.domain.model import Sku
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
-from offgridflow.factors.model import Factor, FactorSet
+from offgridflow.factors import load
+from offgridflow.factors.model import Factor, FactorSet, MachineType, Size
 from offgridflow.methodology.aws import classify
 from offgridflow.methodology.demand import Demand, Machine, NotRated, Storage, Transfer
 
@@ -20,7 +21,16 @@ SAMPLE: Final = Path(__file__).parents[2] / "../shared/inputs/focus/focus-1.0-sa
 R = NotEstimatedReason
 
 
+SHIPPED = load()
+
+
 class _Factors:
+    def size(self, key: str) -> Size | None:
+        return SHIPPED.size(key)
+
+    def machine(self, provider: str, instance_type: str) -> MachineType | None:
+        return SHIPPED.machine(provider, instance_type)
+
     def replication(self, key: str) -> Factor | None:
         return self.coefficient(key)
 

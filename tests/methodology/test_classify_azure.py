@@ -15,6 +15,8 @@ from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, Method, NotEstimatedReason
 from offgridflow.domain.units import Dimension
+from offgridflow.factors import load
+from offgridflow.factors.model import Size
 from offgridflow.methodology.azure import classify
 from offgridflow.methodology.azure_units import azure_conversion_of
 from offgridflow.methodology.azure_vm import sizes_in
@@ -41,6 +43,9 @@ FOUR = Span(3, 4, 5)
 GB = 1.073741824
 
 
+SHIPPED = load()
+
+
 class _Factors:
     """Just the look-ups that classification asks for, with round numbers."""
 
@@ -50,6 +55,9 @@ class _Factors:
     )  # fmt: skip
     _disks: ClassVar = {"P4": (32.0, "ssd"), "P6": (64.0, "ssd"), "P10": (128.0, "ssd"), "P30": (1024.0, "ssd"),
               "E2": (8.0, "ssd"), "E10": (128.0, "ssd"), "S4": (32.0, "hdd")}  # fmt: skip
+
+    def size(self, key: str) -> Size | None:
+        return SHIPPED.size(key)
 
     def replication(self, key: str) -> SimpleNamespace | None:
         span = {"azure.lrs": THREE, "azure.zrs": FOUR, "azure.grs": THREE, "azure.grs_paired": TWO,

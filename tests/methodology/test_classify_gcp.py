@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.factors import load
+from offgridflow.factors.model import Size
 from offgridflow.methodology.demand import (
     Accelerator,
     Demand,
@@ -51,8 +53,14 @@ PROCESSORS = {"n1": "Skylake", "n2": "Ice Lake", "e2": "Skylake", "c4a": "Google
 CARDS = {"NVIDIA T4", "NVIDIA L4", "NVIDIA H100 SXM", "Google TPU v4", "Google TPU v5e"}
 
 
+SHIPPED = load()
+
+
 class _Factors:
     """Just the look-ups that classification asks for, with round numbers."""
+
+    def size(self, key: str) -> Size | None:
+        return SHIPPED.size(key)
 
     def replication(self, key: str) -> SimpleNamespace | None:
         copies = COPIES.get(key)
@@ -79,6 +87,7 @@ class _Factors:
             "bigquery_slot_vcpu": 1.0,
             "cloud_composer_environment_vcpu_default": 14.0,
             "ai_characters_per_token": 4.0,
+            "gcp_functions_ghz_per_vcpu": 2.4,
         }
         return SimpleNamespace(central=known[key])
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
+from offgridflow.factors import load
+from offgridflow.factors.model import Size
 from offgridflow.methodology.demand import (
     Accelerator,
     Demand,
@@ -35,8 +37,14 @@ TWO = Span(2, 2, 2)
 THREE = Span(3, 3, 3)
 
 
+SHIPPED = load()
+
+
 class _Factors:
     """Just the look-ups that classification asks for, with round numbers."""
+
+    def size(self, key: str) -> Size | None:
+        return SHIPPED.size(key)
 
     def replication(self, key: str) -> SimpleNamespace | None:
         span = {"oracle.storage": THREE, "generic.default": TWO}.get(key)

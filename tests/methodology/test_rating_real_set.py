@@ -8,7 +8,7 @@ import pytest
 from offgridflow.domain.identity import provider_slug
 from offgridflow.domain.model import Sku, SkuAttributes
 from offgridflow.domain.periods import Month
-from offgridflow.domain.reasons import NotEstimatedReason, Status
+from offgridflow.domain.reasons import Assumption, NotEstimatedReason, Status
 from offgridflow.factors import load
 from offgridflow.factors.model import MachineType
 from offgridflow.methodology.coefficients import KEYS
@@ -166,3 +166,48 @@ def test_the_assured_profile_rests_on_read_and_derived_factors_alone() -> None:
     assert explained.rate.reason is None
     irish = rate(_sku("aws", "AmazonEC2", "BoxUsage:m5.large", "Hrs", "eu-west-1"), SEPTEMBER, FACTORS, recipe)
     assert irish.reason is NotEstimatedReason.NO_FACTOR
+
+
+def test_geo_redundant_storage_draws_on_two_grids() -> None:
+    """GRS in westeurope has its second copies in northeurope, the pair of the set; both grids stand in the rate."""
+    made = RATER(
+        _sku("azure", "Storage", "Tiered Block Blob - Hot GRS Data Stored", "1 GB/Month", "westeurope"), JUNE_2023
+    )
+    assert "region_pair:azure:westeurope" in made.factor_ids
+    assert {"grid_lifecycle:country:NLD:2023", "grid_lifecycle:country:IRL:2023"} <= set(made.factor_ids)
+    assert Assumption.PAIRED_REGION_AS_PRIMARY not in made.assumptions
+    alone = RATER(
+        _sku("azure", "Storage", "Tiered Block Blob - Hot GRS Data Stored", "1 GB/Month", "polandcentral"), JUNE_2023
+    )
+    assert Assumption.PAIRED_REGION_AS_PRIMARY in alone.assumptions
+
+
+@pytest.mark.parametrize(
+    ("provider", "service", "meter", "unit", "factor"),
+    [
+        ("azure", "Azure App Service", "Premium v3 Plan - P1 v3 App", "1 Hour", "size_vcpu:azure.app_service.p1v3"),
+        ("azure", "Redis Cache", "Azure Redis Cache Standard - C1 Cache Instance", "1 Hour", "size_gib:azure.redis.c1"),
+        ("azure", "Azure Synapse Analytics", "SQL Pool - 100 DWUs", "1 Hour", "size_vcpu:azure.synapse.dwu"),
+        ("aws", "AWSGlue", "ETL-DPU-Hour", "DPU-Hour", "size_gib:aws.dpu"),
+        ("aws", "CodeBuild", "Build-Min:Linux:g1.small", "minutes", "size_vcpu:aws.codebuild.small"),
+        ("aws", "AmazonLightsail", "BundleUsage:2GB", "Hrs", "size_vcpu:aws.lightsail.2"),
+        ("aws", "AmazonRDS", "Aurora:ServerlessV2Usage", "ACU-Hr", "coefficient:aurora_acu_vcpu"),
+        ("aws", "AmazonS3", "TimedStorage-ByteHrs", "GB-Mo", "replication:aws.s3"),
+    ],
+)
+def test_sizes_and_copies_are_factors_of_the_rate(
+    provider: str, service: str, meter: str, unit: str, factor: str
+) -> None:
+    """What a classifier asked the set for stands among the rate's factors, recalled sizes included."""
+    region = "westeurope" if provider == "azure" else "us-east-1"
+    made = RATER(_sku(provider, service, meter, unit, region), JUNE_2023)
+    assert factor in made.factor_ids, (made.reason, made.factor_ids)
+    found = FACTORS.factor(factor)
+    assert found.evidence == ("recalled" if found.kind.startswith("size") else found.evidence)
+
+
+def test_a_lightsail_bundle_is_a_machine_proxy() -> None:
+    """A bundle is rated as the burstable machine that is like it, and says so."""
+    made = RATER(_sku("aws", "AmazonLightsail", "BundleUsage:2GB", "Hrs", "us-east-1"), JUNE_2023)
+    assert Assumption.MACHINE_PROXY in made.assumptions
+    assert made.status is Status.FALLBACK

@@ -220,10 +220,10 @@ def test_grs_draws_on_the_paired_regions_grid() -> None:
     named = replace(sku, attributes=SkuAttributes(to_region="northeurope"))
     place = reader._place("azure", "westeurope", None)  # noqa: SLF001  the pairing is not reachable from a bill alone
     assert place is not None
-    primary = reader._site(place, JUNE)  # noqa: SLF001  see above
-    assert primary is not None
-    assert reader._paired(named, JUNE, primary)[0].region_id == "northeurope"  # noqa: SLF001  see above
-    assert reader._paired(sku, JUNE, primary)[1] == (Assumption.PAIRED_REGION_AS_PRIMARY,)  # noqa: SLF001  see above
+    site = reader._site(place, JUNE)  # noqa: SLF001  see above
+    assert site is not None
+    assert reader._paired(named, JUNE, place, site)[0].region_id == "northeurope"  # noqa: SLF001  see above
+    assert reader._paired(sku, JUNE, place, site)[1] == (Assumption.PAIRED_REGION_AS_PRIMARY,)  # noqa: SLF001  see above
 
 
 def test_input_tokens_count_a_tenth() -> None:
@@ -396,7 +396,7 @@ def test_overhead_is_on_energy_and_off_in_sci_and_ccf() -> None:
 
 
 def ccf_extra() -> float:
-    """Watts of memory of m5.large under ccf: what the family's largest machine has beyond two chips, by share."""
+    """Watts of memory of m5.large under ccf: what the family's largest machine has beyond one chip, by share."""
     return 0.392 * (384 - 81.32) * 8 / 384
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from tools.factor_build.tables import Row, read
+from tools.factor_build.tables import Row, own, read
 
 COLUMNS = (
     "vendor",
@@ -17,6 +17,7 @@ COLUMNS = (
     "source",
     "note",
 )
+SIZE_COLUMNS = ("key", "vcpu", "memory_gib", "machine", "evidence", "source", "note")
 DISK_COLUMNS = ("provider", "code", "gib", "medium", "source")
 _DISK = re.compile(r"managed disk ([PES]\d+)")
 
@@ -57,3 +58,11 @@ def disks(shared: Path) -> list[Row]:
                 }
             )
     return found
+
+
+def sizes() -> list[Row]:
+    """Return vCPUs and memory of service units that are no catalogue machine, recalled from the providers' pages."""
+    return [
+        {**raw, "vcpu": float(raw["vcpu"]), "memory_gib": float(raw["memory_gib"]), "evidence": "recalled"}
+        for raw in own("sizes")
+    ]

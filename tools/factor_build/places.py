@@ -14,6 +14,7 @@ REGION_COLUMNS = (
     "members",
     "grid_area",
     "parent",
+    "paired",
     "source",
 )
 ALIAS_COLUMNS = ("provider", "kind", "alias", "region_id", "source")
@@ -70,6 +71,10 @@ def regions(shared: Path, log: Corrections) -> list[Row]:
         }
         for raw in raws
     ]
+    pairs = _azure_pairs()
+    for row in rows:
+        if row["provider"] == "azure":
+            row["paired"] = pairs.get(str(row["region_id"]))
     for zone in own("local_zones"):
         rows.append(
             {
@@ -90,6 +95,16 @@ def regions(shared: Path, log: Corrections) -> list[Row]:
             "Local Zones take the grid of their metro, not of the parent",
         )
     return [*rows, *_groups(rows, raws)]
+
+
+def _azure_pairs() -> dict[str, str]:
+    """Return the region that holds the second copies of geo-redundant storage, recalled from Microsoft's list."""
+    found = {}
+    for raw in own("azure_pairs"):
+        found[raw["region"]] = raw["paired"]
+        if raw["mutual"]:
+            found[raw["paired"]] = raw["region"]
+    return found
 
 
 def _groups(rows: list[Row], raws: list[dict[str, str]]) -> list[Row]:

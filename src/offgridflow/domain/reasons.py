@@ -151,6 +151,7 @@ class Assumption(StrEnum):
     SPEND_MEAN = "spend_mean"
     VCPU_FROM_NAME = "vcpu_from_name"
     PAIRED_REGION_AS_PRIMARY = "paired_region_as_primary"
+    MACHINE_PROXY = "machine_proxy"
 
 
 class Group(StrEnum):

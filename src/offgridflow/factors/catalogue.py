@@ -18,11 +18,12 @@ from offgridflow.factors.model import (
     MachineType,
     Processor,
     Region,
+    Size,
 )
 from offgridflow.factors.overlay import UserGridRow, digest_with, values_of
 from offgridflow.factors.places import FacilityBook, PlaceBook
 from offgridflow.factors.provenance import FactorIndex
-from offgridflow.factors.records import accelerator_of, ai_model_of, machine_of, processor_of
+from offgridflow.factors.records import accelerator_of, ai_model_of, machine_of, processor_of, size_of
 from offgridflow.factors.tables import DEFAULT_SET, FactorSetError, Tables, read_set
 
 Precedence = Literal["user", "factor_set"]
@@ -189,6 +190,14 @@ class Catalogue:
     def disk_gib(self, provider: str, code: str) -> tuple[float, str] | None:
         """Return provisioned GiB and medium of a managed disk code (``P10``)."""
         return self._disks.get((provider, code.lower()))
+
+    @cached_property
+    def _sizes(self) -> dict[str, Size]:
+        return {row["key"]: size_of(row) for row in self._tables.rows("sizes")}
+
+    def size(self, key: str) -> Size | None:
+        """Return vCPUs and memory of a service's unit that is no catalogue machine (see KEYS.md)."""
+        return self._sizes.get(key)
 
     @cached_property
     def _models(self) -> dict[tuple[str, str], AiModel]:

@@ -96,7 +96,10 @@ class AcceleratorType:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A region of a provider: ``kind`` is region, multi_region, local_zone, edge or global."""
+    """A region of a provider: ``kind`` is region, multi_region, local_zone, edge or global.
+
+    ``paired`` is the region that holds the second copies of geo-redundant storage.
+    """
 
     provider: str
     region_id: str
@@ -105,6 +108,21 @@ class Region:
     country_iso3: str | None
     members: tuple[str, ...] = ()
     factor_ids: tuple[str, ...] = ()
+    paired: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """vCPUs and GiB of one unit of a service that is no catalogue machine (a plan, a cache, a processing unit).
+
+    ``machine`` names the catalogue machine that is like it, where there is one.
+    """
+
+    key: str
+    vcpu: float
+    memory_gib: float
+    machine: str | None
+    factor_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +224,10 @@ class FactorSet(Protocol):
 
     def replication(self, key: str) -> Factor | None:
         """Return copies kept by a storage service, by the set's key (``aws.s3``, ``azure.lrs``, ``gcp.gcs``)."""
+        ...
+
+    def size(self, key: str) -> Size | None:
+        """Return vCPUs and memory of a service's unit (``azure.app_service.p1v3``, ``aws.dpu`` ...)."""
         ...
 
     def ai_model(self, provider: str, model: str) -> AiModel | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from offgridflow.domain.model import Span
-from offgridflow.factors.model import AcceleratorType, AiModel, Factor, MachineType, Processor, Region
+from offgridflow.factors.model import AcceleratorType, AiModel, Factor, MachineType, Processor, Region, Size
 
 Row = Mapping[str, str]
 
@@ -135,6 +135,18 @@ class FactorMaker:
             value = Span.exactly(float(row["electricity_water_l_per_kwh"]))
             yield self.make("ewif", key, value, "l/kWh", row["water_basis"], more)
 
+    def of_size(self, row: Row) -> Iterator[Factor]:
+        """Yield vCPUs and memory of a service's unit."""
+        yield self.make("size_vcpu", row["key"], Span.exactly(float(row["vcpu"])), "vCPU", "none", row)
+        yield self.make("size_gib", row["key"], Span.exactly(float(row["memory_gib"])), "GiB", "none", row)
+
+    def of_pair(self, row: Row) -> Iterator[Factor]:
+        """Yield the region that is paired with a region, in the note; the value counts pairs."""
+        if row["paired"]:
+            more = {"evidence": "recalled", "source": row["provider"] + "_docs", "note": f"paired with {row['paired']}"}
+            key = f"{row['provider']}:{row['region_id']}"
+            yield self.make("region_pair", key, Span.exactly(1.0), "pair", "none", more)
+
     def of_ai_model(self, row: Row) -> Iterator[Factor]:
         """Yield energy and embodied of 1,000 output tokens."""
         key = f"{row['vendor']}:{row['model']}"
@@ -210,7 +222,16 @@ def region_of(row: Row) -> Region:
         row["kind"],
         row["country_iso3"] or None,
         tuple(row["members"].split()),
+        (f"region_pair:{row['provider']}:{row['region_id']}",) if row["paired"] else (),
+        row["paired"] or None,
     )
+
+
+def size_of(row: Row) -> Size:
+    """Return the size of a service's unit."""
+    key = row["key"]
+    ids = (f"size_vcpu:{key}", f"size_gib:{key}")
+    return Size(key, float(row["vcpu"]), float(row["memory_gib"]), row["machine"] or None, ids)
 
 
 def ai_model_of(row: Row) -> AiModel:

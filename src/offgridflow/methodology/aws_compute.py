@@ -27,6 +27,7 @@ from offgridflow.methodology.aws_parts import (
     vcpu_hours,
 )
 from offgridflow.methodology.demand import Demand, Machine, Memory, NotRated, Vcpu
+from offgridflow.methodology.generic_parts import no_size, size_parts
 
 TYPE: Final = r"(?P<type>[a-z][a-z0-9-]*\.[a-z0-9-]+)"
 _OLDEST_TYPE: Final = "m1.small"
@@ -85,26 +86,16 @@ EC2: Final = rules(
 )
 """Machines of EC2; volumes, transfers and load balancers are in the storage and network tables."""
 
-_LIGHTSAIL: Final = {
-    0.5: "t3.nano",
-    1.0: "t3.micro",
-    2.0: "t3.small",
-    4.0: "t3.medium",
-    8.0: "t3.large",
-    16.0: "t3.xlarge",
-    32.0: "t3.2xlarge",
-}
-"""Burstable machine with the vCPUs and memory of a Lightsail bundle of so many GB."""
-
 
 def _lightsail(reading: Reading, match: re.Match[str]) -> Outcome:
-    name = _LIGHTSAIL.get(float(match["gb"]))
+    """A bundle is rated as the burstable machine that has its vCPUs and memory."""
+    size = reading.factors.size(f"aws.lightsail.{float(match['gb']):g}")
     hours = machine_hours(reading)
     if hours is None:
         return bad_unit(reading, "machine hours")
-    if name is None:
+    if size is None or size.machine is None:
         return NotRated(Reason.UNKNOWN_INSTANCE_TYPE, f"Lightsail bundle of {match['gb']} GB")
-    return sized(Method.INSTANCE_FAMILY, (Machine(name, hours),), Assumption.FAMILY_PER_VCPU)
+    return sized(Method.INSTANCE_FAMILY, (Machine(size.machine, hours),), Assumption.MACHINE_PROXY)
 
 
 _SIZE: Final = r"(?P<gb>\d{1,4}(?:\.\d{1,2})?)GB"
@@ -136,17 +127,16 @@ WORKSPACES: Final = rules(
     (r"AW-HW|WorkSpaces?|AutoStop|AlwaysOn|stream\.", by_bill),
 )
 
-_BUILD: Final = {"small": (2, 4), "medium": (4, 8), "large": (8, 16), "xlarge": (36, 72), "2xlarge": (72, 144)}
-"""vCPU and GiB of a CodeBuild compute type, as AWS publishes them."""
-
 
 def _build(reading: Reading, match: re.Match[str]) -> Outcome:
     hours = machine_hours(reading)
     if hours is None:
         return bad_unit(reading, "build minutes")
-    vcpu, gib = _BUILD[match["size"].lower()]
+    key = f"aws.codebuild.{match['size'].lower()}"
     processor = "arm" if "arm" in reading.meter.lower() else "x86"
-    parts = (Vcpu(vcpu * hours, processor, memory_apart=True), Memory(gib * hours))
+    parts = size_parts(reading.factors, key, hours, processor)
+    if parts is None:
+        return no_size(key)
     return sized(Method.VCPU_AND_MEMORY, parts)
 
 

@@ -134,61 +134,36 @@ CACHE: Final = rules(
     (r"DataWritten", not_metered("data written")),
 )
 
-_REDSHIFT: Final = {
-    "ra3.large": (2, 16),
-    "ra3.xlplus": (4, 32),
-    "ra3.4xlarge": (12, 96),
-    "ra3.16xlarge": (48, 384),
-    "dc1.large": (2, 15),
-    "dc1.8xlarge": (32, 244),
-    "dc2.large": (2, 15),
-    "dc2.8xlarge": (32, 244),
-    "ds2.xlarge": (4, 31),
-    "ds2.8xlarge": (36, 244),
-}
-"""vCPU and GiB of a Redshift node, as AWS publishes them."""
 
+def _sized_node(service: str) -> Handler:
+    """Return a handler for node hours: the catalogue's machine, else the size of the factor set, else the bill's."""
 
-def _redshift(reading: Reading, match: re.Match[str]) -> Outcome:
-    name = match["type"].lower()
-    hours = machine_hours(reading)
-    if hours is None:
-        return bad_unit(reading, "node hours")
-    known = reading.sku.attributes
-    vcpu, gib = _REDSHIFT.get(name, (known.vcpu, known.memory_gib))
-    return Demand(Method.DATABASE, (Machine(name, hours, 1.0, vcpu, gib, reading.service),))
+    def handle(reading: Reading, match: re.Match[str]) -> Outcome:
+        name = match["type"].lower()
+        hours = machine_hours(reading)
+        if hours is None:
+            return bad_unit(reading, "node hours")
+        known = reading.sku.attributes
+        own = None if reading.factors.machine("aws", name) else reading.factors.size(f"aws.{service}.{name}")
+        vcpu, gib = (known.vcpu, known.memory_gib) if own is None else (own.vcpu, own.memory_gib)
+        return Demand(Method.DATABASE, (Machine(name, hours, 1.0, vcpu, gib, reading.service),))
+
+    return handle
 
 
 REDSHIFT: Final = rules(
     (r"ExtendedSupport", surcharge("extended support")),
-    (rf"(?:^|:|-)(?:Node|CS|MultiAZNode|Multi-AZ)\w*:{TYPE}", _redshift),
+    (rf"(?:^|:|-)(?:Node|CS|MultiAZNode|Multi-AZ)\w*:{TYPE}", _sized_node("redshift")),
     (r"Serverless\w*Usage|RPU", not_metered("processing units; AWS publishes their memory, not their vCPUs")),
     (r"RMS|ManagedStorage", stored("ssd", "aws.s3", Assumption.STORAGE_MEDIUM_DEFAULT)),
     (r"Snapshot|Backup", _BACKUP),
     (r"DataScanned|Spectrum|ML", not_metered("data scanned")),
 )
 
-_SEARCH_NODES: Final = {
-    "ultrawarm1.medium": (2, 15.25),
-    "ultrawarm1.large": (16, 122),
-    "ultrawarm1.xlarge": (4, 30.5),
-}
-
-
-def _search_node(reading: Reading, match: re.Match[str]) -> Outcome:
-    name = match["type"].lower()
-    hours = machine_hours(reading)
-    if hours is None:
-        return bad_unit(reading, "node hours")
-    known = reading.sku.attributes
-    vcpu, gib = _SEARCH_NODES.get(name, (known.vcpu, known.memory_gib))
-    return Demand(Method.DATABASE, (Machine(name, hours, 1.0, vcpu, gib, reading.service),))
-
-
 OPEN_SEARCH: Final = rules(
     (r"ExtendedSupport", surcharge("extended support")),
-    (r"(?P<type>[a-z][a-z0-9-]*\.[a-z0-9]+)(?:\.search|\.elasticsearch)", _search_node),
-    (rf"(?:ESInstance|Instance|HeavyUsage|UltraWarm|Box)\w*:{TYPE}", _search_node),
+    (r"(?P<type>[a-z][a-z0-9-]*\.[a-z0-9]+)(?:\.search|\.elasticsearch)", _sized_node("opensearch")),
+    (rf"(?:ESInstance|Instance|HeavyUsage|UltraWarm|Box)\w*:{TYPE}", _sized_node("opensearch")),
     (r"OCU", not_metered("compute units; AWS publishes their memory, not their vCPUs")),
     (r"PIOPS-?Storage|GP\d-?Storage|SSD-?Storage", stored("ssd", "aws.ebs")),
     (r"Magnetic-?Storage", stored("hdd", "aws.ebs")),

@@ -28,6 +28,7 @@ from offgridflow.methodology.aws_parts import (
     vcpu_hours,
 )
 from offgridflow.methodology.demand import Component, Demand, Memory, Storage, Vcpu
+from offgridflow.methodology.generic_parts import no_size, size_parts
 
 _MIB_PER_GIB: Final = 1024.0
 
@@ -58,18 +59,15 @@ def _ephemeral(reading: Reading, _match: re.Match[str]) -> Outcome:
     return Demand(Method.STORAGE, (Storage(tb_hours, "ssd", Span.exactly(1.0)),))
 
 
-def _units(vcpu: float, gib: float) -> Handler:
-    """Return a handler for hours of a processing unit of so many vCPUs and GiB, as AWS publishes it."""
+def _units(key: str) -> Handler:
+    """Return a handler for hours of a processing unit, whose vCPUs and GiB the factor set has under ``key``."""
 
     def handle(reading: Reading, _match: re.Match[str]) -> Outcome:
         hours = machine_hours(reading)
         if hours is None:
             return bad_unit(reading, "unit hours")
-        parts: tuple[Component, ...] = (
-            Vcpu(vcpu * hours, _processor(reading), memory_apart=True),
-            Memory(gib * hours),
-        )
-        return Demand(Method.SERVERLESS, parts)
+        parts = size_parts(reading.factors, key, hours, _processor(reading))
+        return no_size(key) if parts is None else Demand(Method.SERVERLESS, parts)
 
     return handle
 
@@ -121,15 +119,14 @@ LAMBDA: Final = rules(
 """Lambda and Lambda@Edge."""
 
 GLUE: Final = rules(
-    (r"MEM|M-DPU", _units(4, 32)),
-    (r"DPU", _units(4, 16)),
+    (r"MEM|M-DPU", _units("aws.dpu_memory")),
+    (r"DPU", _units("aws.dpu")),
     (r"Request|Object", requests),
     (r"Storage", not_metered("catalogue objects")),
 )
-"""A DPU is 4 vCPUs and 16 GB; a memory-optimised one 32 GB."""
 
 ATHENA: Final = rules(
-    (r"DPU", _units(4, 16)),
+    (r"DPU", _units("aws.dpu")),
     (r"DataScanned|Bytes|TB", not_metered("data scanned")),
 )
 
@@ -140,11 +137,10 @@ EMR_SERVERLESS: Final = rules(
 )
 
 FLINK: Final = rules(
-    (r"KPU", _units(1, 4)),
+    (r"KPU", _units("aws.kpu")),
     (r"ApplicationStorage|Storage", stored("ssd", "aws.ebs")),
     (r"Backup", stored("hdd", "aws.backup")),
 )
-"""A Kinesis processing unit is 1 vCPU and 4 GB."""
 
 APP_RUNNER: Final = rules(
     (r"vCPU", _vcpu),

@@ -14,55 +14,16 @@ from offgridflow.methodology.generic_parts import (
     gpu_hours_of,
     hours_of,
     memory_gib_hours_of,
+    no_size,
     refuse,
+    size_parts,
     tb_hours_of,
     tokens_of,
     unknown_unit,
     vcpu_hours_of,
 )
 
-FUNCTION_GIB_PER_VCPU: Final = 1.5
-"""An instance of the Functions consumption plan has one vCPU and 1.5 GB (service description)."""
-
 _PLAN: Final = re.compile(r"\b(p[0-5]m?|i[1-6]m?|ws[1-3]|ep[1-3]|[bsp][1-3]|wp[1-3])[ _]?(v[2-4])?\b")
-_PLAN_SIZES: Final = {  # vCPUs and GiB of one instance
-    "b1": (1.0, 1.75),
-    "b2": (2.0, 3.5),
-    "b3": (4.0, 7.0),
-    "s1": (1.0, 1.75),
-    "s2": (2.0, 3.5),
-    "s3": (4.0, 7.0),
-    "p1": (1.0, 1.75),
-    "p2": (2.0, 3.5),
-    "p3": (4.0, 7.0),
-    "p1v2": (1.0, 3.5),
-    "p2v2": (2.0, 7.0),
-    "p3v2": (4.0, 14.0),
-    "p0v3": (1.0, 4.0),
-    "p1v3": (2.0, 8.0),
-    "p2v3": (4.0, 16.0),
-    "p3v3": (8.0, 32.0),
-    "p1mv3": (2.0, 16.0),
-    "p2mv3": (4.0, 32.0),
-    "p3mv3": (8.0, 64.0),
-    "p4mv3": (16.0, 128.0),
-    "p5mv3": (32.0, 256.0),
-    "i1": (1.0, 3.5),
-    "i2": (2.0, 7.0),
-    "i3": (4.0, 14.0),
-    "i1v2": (2.0, 8.0),
-    "i2v2": (4.0, 16.0),
-    "i3v2": (8.0, 32.0),
-    "i4v2": (16.0, 64.0),
-    "i5v2": (32.0, 128.0),
-    "i6v2": (64.0, 256.0),
-    "ws1": (1.0, 3.5),
-    "ws2": (2.0, 7.0),
-    "ws3": (4.0, 14.0),
-    "ep1": (1.0, 3.5),
-    "ep2": (2.0, 7.0),
-    "ep3": (4.0, 14.0),
-}
 _GPUS: Final = (
     ("k80", "NVIDIA K80"),
     ("p100", "NVIDIA P100"),
@@ -88,9 +49,9 @@ def app_service(meter: Meter) -> Outcome:
     if meter.has("duration", "vcpu", "memory"):
         return serverless(meter)
     for match in reversed(list(_PLAN.finditer(meter.text))):
-        size = _PLAN_SIZES.get(_plan_name(meter, match[1], match[2] or ""))
-        if size is not None:
-            return _plan(meter, *size)
+        key = f"azure.app_service.{_plan_name(meter, match[1], match[2] or '')}"
+        if meter.factors.size(key) is not None:
+            return _plan(meter, key)
     return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
 
 
@@ -105,11 +66,13 @@ def _plan_name(meter: Meter, size: str, version: str) -> str:
     return size + version
 
 
-def _plan(meter: Meter, vcpu: float, gib: float) -> Outcome:
+def _plan(meter: Meter, key: str) -> Outcome:
     hours = hours_of(meter.unit, meter.period)
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "plan hours")
-    parts = (Vcpu(vcpu * hours, "x86", memory_apart=True), Memory(gib * hours))
+    parts = size_parts(meter.factors, key, hours, "x86")
+    if parts is None:
+        return no_size(key)
     return by_size(Method.VCPU_AND_MEMORY, parts, Assumption.INSTANCE_TYPE_FROM_DESCRIPTION)
 
 
@@ -119,7 +82,10 @@ def functions(meter: Meter) -> Outcome:
         gib_hours = gib_hours_of(meter.unit, meter.period)
         if gib_hours is None:
             return unknown_unit(meter.sku.consumed_unit, "GB-seconds")
-        parts = (Vcpu(gib_hours / FUNCTION_GIB_PER_VCPU, memory_apart=True), Memory(gib_hours))
+        size = meter.factors.size("azure.functions")
+        if size is None:
+            return no_size("azure.functions")
+        parts = (Vcpu(gib_hours * size.vcpu / size.memory_gib, memory_apart=True), Memory(gib_hours))
         return Demand(Method.SERVERLESS, parts)
     if meter.has("duration", "vcpu", "memory"):
         return serverless(meter)

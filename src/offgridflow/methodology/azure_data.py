@@ -1,7 +1,6 @@
 """Azure databases, caches, warehouses: cores and memory by tier, storage with its replicas.
 
-SQL's memory and DTUs per vCore are the factor set's. Sizes of other servers are facts of the service descriptions:
-5 GiB a vCore general purpose, 10 GiB memory optimised and 2 GiB basic single servers; 4 and 8 GiB flexible servers.
+Memory and DTUs per vCore, and the sizes of caches, servers and warehouse units, are the factor set's.
 """
 
 import re
@@ -17,7 +16,9 @@ from offgridflow.methodology.generic_parts import (
     by_size,
     copies_of,
     hours_of,
+    no_size,
     refuse,
+    size_parts,
     storage_demand,
     tb_hours_of,
     unknown_unit,
@@ -48,32 +49,7 @@ _TIER_DTUS: Final = {
     "p15": 4000.0,
 }
 _CACHE: Final = re.compile(r"\b([cpef]\d{1,4})\b")
-_CACHE_SIZES: Final = {  # vCPUs and GiB of one node
-    "c0": (0.5, 0.25),
-    "c1": (1.0, 1.0),
-    "c2": (2.0, 2.5),
-    "c3": (4.0, 6.0),
-    "c4": (2.0, 13.0),
-    "c5": (4.0, 26.0),
-    "c6": (8.0, 53.0),
-    "p1": (2.0, 6.0),
-    "p2": (4.0, 13.0),
-    "p3": (4.0, 26.0),
-    "p4": (8.0, 53.0),
-    "p5": (20.0, 120.0),
-    "e5": (2.0, 6.0),
-    "e10": (4.0, 12.0),
-    "e20": (4.0, 25.0),
-    "e50": (8.0, 50.0),
-    "e100": (16.0, 100.0),
-    "e200": (32.0, 200.0),
-    "e400": (64.0, 400.0),
-}
 _DWUS: Final = re.compile(r"\b(\d{2,5}) ?c?dwus?\b")
-DWU_GIB: Final = 0.6
-"""Memory of one DWU: DW100c has 60 GiB."""
-DWU_VCPU: Final = DWU_GIB / 8
-"""vCPUs of one DWU are not published; hosts with 8 GiB a vCPU are assumed."""
 
 
 def _cores(meter: Meter, count: float, gib_each: float, copies: float = 1.0, *marks: Assumption) -> Outcome:
@@ -181,16 +157,23 @@ def sql(meter: Meter) -> Outcome:
     return first_of(meter, (_refused, _held("azure.sql"), _sql_cores, _held_without_time, _sql_units))
 
 
-def _gib_per_vcore(meter: Meter) -> float:
+def _server_vcore(meter: Meter) -> str:
     if meter.has("flexible"):
-        return 8.0 if meter.has("memory optimized", "business critical") else 4.0
+        large = meter.has("memory optimized", "business critical")
+        return "azure.flexible.memory" if large else "azure.flexible.general"
     if meter.has("memory optimized"):
-        return 10.0
-    return 2.0 if meter.has("basic") else 5.0
+        return "azure.single.memory"
+    return "azure.single.basic" if meter.has("basic") else "azure.single.general"
+
+
+def _vcores_of(meter: Meter, key: str) -> Outcome:
+    """Return hours of the virtual cores that the meter names, with the memory of one as the factor set has it."""
+    size = meter.factors.size(key)
+    return no_size(key) if size is None else _cores(meter, _vcores(meter), size.memory_gib)
 
 
 def _server_cores(meter: Meter) -> Outcome | None:
-    return _cores(meter, _vcores(meter), _gib_per_vcore(meter)) if meter.has("vcore") else None
+    return _vcores_of(meter, _server_vcore(meter)) if meter.has("vcore") else None
 
 
 def _server_machine(meter: Meter) -> Outcome | None:
@@ -223,8 +206,8 @@ def _cosmos_units(meter: Meter) -> Outcome | None:
     return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "request units")
 
 
-def _cosmos_cores(meter: Meter) -> Outcome | None:
-    return _cores(meter, _vcores(meter), 8.0) if meter.has("vcore") else None
+def _cluster_cores(meter: Meter) -> Outcome | None:
+    return _vcores_of(meter, "azure.spark_vcore") if meter.has("vcore") else None
 
 
 def _machine_if_named(meter: Meter) -> Outcome | None:
@@ -235,15 +218,15 @@ def _machine_if_named(meter: Meter) -> Outcome | None:
 
 def cosmos(meter: Meter) -> Outcome:
     """Rate Cosmos DB's storage; request units are a promise of throughput, not a capacity that is told."""
-    rules = (_held("azure.cosmos"), _cosmos_units, _cosmos_cores, _held_without_time, _machine_if_named, _operations)
+    rules = (_held("azure.cosmos"), _cosmos_units, _cluster_cores, _held_without_time, _machine_if_named, _operations)
     return first_of(meter, rules)
 
 
 def redis(meter: Meter) -> Outcome:
     """Rate a cache by its size; Standard and Premium keep a replica node unless the meter counts nodes."""
     match = _CACHE.search(meter.text)
-    size = None if match is None else _CACHE_SIZES.get(match[1])
-    if match is None or size is None:
+    key = "" if match is None else f"azure.redis.{match[1]}"
+    if meter.factors.size(key) is None:
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
     hours = hours_of(meter.unit, meter.period)
     if hours is None:
@@ -252,28 +235,37 @@ def redis(meter: Meter) -> Outcome:
     copies = 2.0 if replicas is None else replicas.central
     if "basic" in meter.text or "enterprise" in meter.text:
         copies = 1.0
-    vcpu, gib = size
-    parts = (Vcpu(vcpu * hours, "x86", memory_apart=True, copies=copies), Memory(gib * hours, copies=copies))
+    parts = size_parts(meter.factors, key, hours, "x86", copies)
+    if parts is None:
+        return no_size(key)
     return by_size(Method.DATABASE, parts, Assumption.NODE_COUNT_DEFAULT)
+
+
+def _warehouse_units(meter: Meter) -> Outcome | None:
+    if not meter.has("dwu"):
+        return None
+    match = _DWUS.search(meter.text)
+    hours = hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "warehouse unit hours")
+    units = 100.0 if match is None else float(match[1])
+    parts = size_parts(meter.factors, "azure.synapse.dwu", units * hours, "x86")
+    if parts is None:
+        return no_size("azure.synapse.dwu")
+    return Demand(Method.SERVICE_MEDIAN, parts, (Assumption.SERVICE_MEDIAN_SIZE,), CoverageBucket.SERVICE_MEDIAN)
+
+
+def _moved_or_pooled(meter: Meter) -> Outcome:
+    if meter.has("data processed", "data movement"):
+        return REQUESTS
+    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
 
 
 def synapse(meter: Meter) -> Outcome:
     """Rate warehouse units, Spark and data flow cores, and storage."""
     if tb_hours_of(meter.unit, meter.period) is not None:
         return capacity(meter)
-    if meter.has("dwu"):
-        match = _DWUS.search(meter.text)
-        hours = hours_of(meter.unit, meter.period)
-        if hours is None:
-            return unknown_unit(meter.sku.consumed_unit, "warehouse unit hours")
-        units = 100.0 if match is None else float(match[1])
-        parts = (Vcpu(units * DWU_VCPU * hours, "x86", memory_apart=True), Memory(units * DWU_GIB * hours))
-        return Demand(Method.SERVICE_MEDIAN, parts, (Assumption.SERVICE_MEDIAN_SIZE,), CoverageBucket.SERVICE_MEDIAN)
-    if meter.has("vcore"):
-        return _cores(meter, _vcores(meter), 8.0)
-    if OPERATIONS.search(meter.text) or meter.has("data processed", "data movement"):
-        return REQUESTS
-    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    return first_of(meter, (_warehouse_units, _cluster_cores, _operations, _moved_or_pooled))
 
 
 def factory(meter: Meter) -> Outcome:
@@ -281,7 +273,7 @@ def factory(meter: Meter) -> Outcome:
     if meter.has("self hosted", "self-hosted"):
         return refuse(NotEstimatedReason.CUSTOMER_PREMISES, "self-hosted integration runtime")
     if meter.has("vcore") and not meter.has("license"):
-        return _cores(meter, _vcores(meter), 8.0)
+        return _vcores_of(meter, "azure.spark_vcore")
     if OPERATIONS.search(meter.text):
         return REQUESTS
     return _machine_if_named(meter) or refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)

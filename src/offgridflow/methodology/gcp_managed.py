@@ -13,17 +13,13 @@ from offgridflow.methodology.generic_parts import (
     by_size,
     hours_of,
     memory_gib_hours_of,
+    no_size,
     refuse,
+    size_parts,
     tb_hours_of,
     unknown_unit,
     vcpu_hours_of,
 )
-
-GHZ_PER_VCPU: Final = 2.4
-"""First-generation functions are billed in GHz-seconds of a 2.4 GHz vCPU (service description)."""
-FRONTEND_VCPU: Final = 0.25
-FRONTEND_GIB: Final = 0.375
-"""An App Engine frontend instance hour is that of an F1: 600 MHz of 2.4 GHz, 384 MB (service description)."""
 
 _SQL_SIZE: Final = re.compile(r"\b(\d{1,3}) vcpu \+ (\d{1,4}(?:\.\d{1,3})?) ?gb ram")
 _MULTI_REGION: Final = re.compile(r"multi-?[ -]?region|dual-region|\b(?:nam|eur|asia)\d")
@@ -162,7 +158,8 @@ def _ghz_time(meter: Meter) -> Outcome | None:
     hours = vcpu_hours_of(meter.unit, meter.period)
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "CPU time")
-    return Demand(Method.SERVERLESS, (Vcpu(hours / GHZ_PER_VCPU, memory_apart=True),))
+    ghz = meter.factors.coefficient("gcp_functions_ghz_per_vcpu").central
+    return Demand(Method.SERVERLESS, (Vcpu(hours / ghz, memory_apart=True),))
 
 
 def _serverless_parts(meter: Meter) -> Outcome | None:
@@ -179,7 +176,9 @@ def _frontend(meter: Meter) -> Outcome | None:
     hours = hours_of(meter.unit, meter.period)
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "instance hours")
-    parts = (Vcpu(FRONTEND_VCPU * hours, memory_apart=True), Memory(FRONTEND_GIB * hours))
+    parts = size_parts(meter.factors, "gcp.app_engine.frontend", hours)
+    if parts is None:
+        return no_size("gcp.app_engine.frontend")
     return by_size(Method.SERVERLESS, parts, Assumption.SERVICE_MEDIAN_SIZE)
 
 

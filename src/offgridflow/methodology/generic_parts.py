@@ -10,7 +10,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.domain.units import GIB_TO_GB, Conversion, Dimension
 from offgridflow.factors.model import FactorSet
-from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Transfer
+from offgridflow.methodology.demand import Component, Demand, Memory, NotRated, Storage, Transfer, Vcpu
 
 GB_PER_TB: Final = 1000.0
 LARGEST_SIZE: Final = 1e6
@@ -108,6 +108,24 @@ def copies_of(factors: FactorSet, key: str) -> tuple[Span, tuple[Assumption, ...
         return found.span, ()
     default = factors.replication(f"{key.partition('.')[0]}.default")
     return None if default is None else (default.span, (Assumption.REPLICATION_DEFAULT,))
+
+
+def size_parts(
+    factors: FactorSet, key: str, hours: float, processor: str | None = None, copies: float = 1.0
+) -> tuple[Component, ...] | None:
+    """Return the vCPUs and the memory of ``hours`` of a service's unit (``FactorSet.size``), None where not known."""
+    size = factors.size(key)
+    if size is None:
+        return None
+    return (
+        Vcpu(size.vcpu * hours, processor, memory_apart=True, copies=copies),
+        Memory(size.memory_gib * hours, copies=copies),
+    )
+
+
+def no_size(key: str) -> NotRated:
+    """Say that the factor set has no such unit."""
+    return NotRated(NotEstimatedReason.CAPACITY_NOT_METERED, f"the factor set has no size {key}")
 
 
 def storage_demand(tb_hours: float, medium: str, copies: Span, *marks: Assumption) -> Demand:

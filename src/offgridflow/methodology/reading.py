@@ -12,7 +12,7 @@ from typing import Final, Protocol, cast
 from offgridflow.domain.model import Sku, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
-from offgridflow.factors.model import FactorSet
+from offgridflow.factors.model import Factor, FactorSet, Size
 from offgridflow.methodology import user
 from offgridflow.methodology.coefficients import Settings, settings_of
 from offgridflow.methodology.demand import Component, Demand, NotRated
@@ -81,6 +81,43 @@ class Reading:
     operational: Span | None = None
 
 
+class Asking:
+    """A factor set that notes which of its numbers a classifier asked for, so that each stands in the rate."""
+
+    def __init__(self, factors: FactorSet) -> None:
+        self._factors = factors
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._factors, name)
+
+    def coefficient(self, key: str) -> Factor:
+        """Return a coefficient and note it."""
+        found = self._factors.coefficient(key)
+        self.asked.append(found.factor_id)
+        return found
+
+    def replication(self, key: str) -> Factor | None:
+        """Return copies and note them."""
+        return self._noted(self._factors.replication(key))
+
+    def service_median_vcpu(self, provider: str, service: str) -> Factor | None:
+        """Return a median size and note it."""
+        return self._noted(self._factors.service_median_vcpu(provider, service))
+
+    def size(self, key: str) -> Size | None:
+        """Return the size of a service's unit and note it."""
+        found = self._factors.size(key)
+        if found is not None:
+            self.asked.extend(found.factor_ids)
+        return found
+
+    def _noted(self, found: Factor | None) -> Factor | None:
+        if found is not None:
+            self.asked.append(found.factor_id)
+        return found
+
+
 class Reader:
     """Reads SKUs under one factor set and one recipe; remembers places and machines, which many SKUs share."""
 
@@ -98,7 +135,8 @@ class Reader:
         own = user.match(self.recipe.user_rates, sku)
         if own is not None:
             return self._own(sku, period, own)
-        demand = classify(sku, period, self.factors)
+        asking = Asking(self.factors)
+        demand = classify(sku, period, cast("FactorSet", asking))
         if isinstance(demand, NotRated):
             return demand
         components = self.components_of(sku, demand)
@@ -110,7 +148,7 @@ class Reader:
             if isinstance(made, NotRated):
                 return made
             pieces.extend(made)
-        return self._placed(sku, period, demand, tuple(pieces))
+        return self._placed(sku, period, demand, tuple(pieces), tuple(asking.asked))
 
     def components_of(self, _sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
         """Return the components to rate; profiles that count otherwise change them here."""
@@ -129,7 +167,9 @@ class Reader:
         bucket = CoverageBucket.SKU
         return Reading(sku, period, demand, (), (), kg, Method.USER_RATE, bucket, marks, (), own.operational_kgco2e)
 
-    def _placed(self, sku: Sku, period: Month, demand: Demand, pieces: tuple[Piece, ...]) -> Reading | NotRated:
+    def _placed(
+        self, sku: Sku, period: Month, demand: Demand, pieces: tuple[Piece, ...], asked: tuple[str, ...] = ()
+    ) -> Reading | NotRated:
         place = self._place(sku.provider, sku.region_id, sku.service_name or sku.service_code)
         if place is None:
             return NotRated(NotEstimatedReason.UNKNOWN_REGION, f"region {sku.region_id or 'missing'}")
@@ -139,10 +179,11 @@ class Reader:
         parts = [Part(total_of(piece.energy_kwh for piece in pieces if not piece.paired), site)]
         marks = (*demand.assumptions, *place.marks, *site.marks)
         if any(piece.paired for piece in pieces):
-            paired, more = self._paired(sku, period, site)
+            paired, more, ids = self._paired(sku, period, place, site)
+            asked = (*asked, *ids)
             parts.append(Part(total_of(piece.energy_kwh for piece in pieces if piece.paired), paired))
             marks = (*marks, *more)
-        return self._reading(sku, period, demand, pieces, tuple(parts), marks)
+        return self._reading(sku, period, demand, pieces, tuple(parts), (marks, asked))
 
     def _reading(
         self,
@@ -151,9 +192,9 @@ class Reader:
         demand: Demand,
         pieces: tuple[Piece, ...],
         parts: tuple[Part, ...],
-        marks: tuple[Assumption, ...],
+        noted: tuple[tuple[Assumption, ...], tuple[str, ...]],
     ) -> Reading | NotRated:
-        all_marks, ids = self._stamps(marks, pieces, parts)
+        all_marks, ids = self._stamps(noted, pieces, parts)
         if self.recipe.profile is Profile.ASSURED and (bad := self._recalled(ids)) is not None:
             return NotRated(NotEstimatedReason.NO_FACTOR, f"{bad} is recalled, which the assured profile refuses")
         return Reading(
@@ -170,14 +211,18 @@ class Reader:
         )
 
     def _stamps(
-        self, marks: tuple[Assumption, ...], pieces: tuple[Piece, ...], parts: tuple[Part, ...]
+        self,
+        noted: tuple[tuple[Assumption, ...], tuple[str, ...]],
+        pieces: tuple[Piece, ...],
+        parts: tuple[Part, ...],
     ) -> tuple[tuple[Assumption, ...], tuple[str, ...]]:
         """Return assumptions and factor ids, sorted and once each; remembered, because few combinations occur."""
-        key = (marks, *((piece.marks, piece.factor_ids) for piece in pieces), *(part.site.factor_ids for part in parts))
+        marks, asked = noted
+        key = (noted, *((piece.marks, piece.factor_ids) for piece in pieces), *(part.site.factor_ids for part in parts))
         found = self._stamped.get(key)
         if found is None:
             all_marks = {*marks, *(mark for piece in pieces for mark in piece.marks)}
-            ids = {each for piece in pieces for each in piece.factor_ids}
+            ids = {*asked, *(each for piece in pieces for each in piece.factor_ids)}
             ids.update(each for part in parts for each in part.site.factor_ids)
             if self.recipe.overhead_counts:
                 all_marks.add(Assumption.PROVIDER_OVERHEAD)
@@ -203,10 +248,17 @@ class Reader:
             self._sites[key] = self.site_at(place, period)
         return self._sites[key]
 
-    def _paired(self, sku: Sku, period: Month, primary: Site) -> tuple[Site, tuple[Assumption, ...]]:
-        """Return the site of the paired region (``attributes.to_region``), else the primary's, marked."""
-        place = self._place(sku.provider, sku.attributes.to_region, None) if sku.attributes.to_region else None
-        site = self._site(place, period) if place is not None else None
-        if site is None:
-            return primary, (Assumption.PAIRED_REGION_AS_PRIMARY,)
-        return site, site.marks
+    def _paired(
+        self, sku: Sku, period: Month, primary: Place, site: Site
+    ) -> tuple[Site, tuple[Assumption, ...], tuple[str, ...]]:
+        """Return the site of the paired region with its marks and factor ids.
+
+        The bill's ``to_region`` comes first, then the pair of the factor set, then the primary itself, marked.
+        """
+        region = primary.region
+        named = sku.attributes.to_region
+        place = self._place(sku.provider, named or region.paired, None) if named or region.paired else None
+        found = self._site(place, period) if place is not None else None
+        if found is None:
+            return site, (Assumption.PAIRED_REGION_AS_PRIMARY,), ()
+        return found, found.marks, () if named else region.factor_ids

@@ -24,7 +24,7 @@ billing_account_id = "text"
 currency = "text"
 charge_class = "text"
 billed_cost = "money"
-line_items = "text"
+line_items = "quantity"
 
 [optional]
 project_id = "text"

@@ -37,6 +37,14 @@ def filled(_filled: Path, tmp_path: Path) -> Ledger:
     return Ledger.open(tmp_path / "filled")
 
 
+@pytest.fixture(scope="session")
+def filled_digest(_filled: Path) -> str:
+    """Give the digest of ``filled``, whose every law holds."""
+    report = verify(Ledger.open(_filled).snapshot())
+    assert report.ok
+    return report.digest
+
+
 def read(snapshot: Snapshot, query: str) -> list[tuple[Any, ...]]:
     """Return the rows of a query over the views of a snapshot."""
     con = connect()

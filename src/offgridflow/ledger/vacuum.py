@@ -14,11 +14,12 @@ from urllib.parse import unquote
 
 from deltalake.transaction import RemoveAction
 
+from offgridflow.domain.reported import REPORTED
 from offgridflow.ledger.deltalog import LiveFile
 from offgridflow.ledger.ledger import Ledger
 from offgridflow.ledger.maintain import pins
 from offgridflow.ledger.storage import Storage, StoredFile
-from offgridflow.ledger.tables import COMMITS, EMISSIONS, QUARANTINE, RATES
+from offgridflow.ledger.tables import COMMITS, EMISSIONS, QUARANTINE, RATES, TABLES
 
 GRACE: Final = timedelta(days=7)
 """A file that no log names may belong to a commit under way, and a repacked one to a reader: they stay this long."""
@@ -64,10 +65,15 @@ def _actions(storage: Storage, table: str) -> Iterator[dict[str, Any]]:
 
 def orphans(ledger: Ledger) -> list[tuple[str, StoredFile]]:
     """Return files that no log has ever named, with their table: left by a crash, or of a commit under way."""
+    return unnamed_files(ledger.storage)
+
+
+def unnamed_files(storage: Storage) -> list[tuple[str, StoredFile]]:
+    """Return files that no log has ever named, with their table."""
     found: list[tuple[str, StoredFile]] = []
-    for table in (EMISSIONS, RATES, QUARANTINE, COMMITS):
-        named = scan_log(ledger.storage, table).commit_ids
-        found.extend((table, file) for file in ledger.storage.files(table) if file.path not in named)
+    for table in TABLES:
+        named = scan_log(storage, table).commit_ids
+        found.extend((table, file) for file in storage.files(table) if file.path not in named)
     return found
 
 
@@ -96,6 +102,9 @@ def vacuum(
     doomed = [(EMISSIONS, path) for path in gone]
     for table in (RATES, QUARANTINE):
         doomed += [(table, path) for path in _unneeded(ledger, table, needed, now - grace, dry_run=dry_run)]
+    if not pinned:  # a pinned version shows the reports of its time, so these stay as long as there are pins
+        reported = scan_log(ledger.storage, REPORTED).removed_ms
+        doomed += [(REPORTED, path) for path, at in reported.items() if at < _ms(kept)]
     repacked = scan_log(ledger.storage, COMMITS).removed_ms
     doomed += [(COMMITS, path) for path, at in repacked.items() if at < _ms(now - grace)]
     doomed += [(table, file.path) for table, file in orphans(ledger) if file.modified_s < (now - grace).timestamp()]

@@ -14,6 +14,7 @@ from offgridflow.ledger.digest import digest_of_views
 from offgridflow.ledger.rows import file_digest
 from offgridflow.ledger.snapshot import Snapshot
 from offgridflow.ledger.tables import EMISSIONS, QUARANTINE, RATES, TABLES, connect
+from offgridflow.ledger.vacuum import unnamed_files
 
 _SHOWN = 3
 
@@ -54,6 +55,7 @@ def verify(snapshot: Snapshot) -> VerifyReport:
             words_check(con),
             rate_check(con),
             _accounts_once(con),
+            _orphans(snapshot),
         ]
         readable = Check("rows_readable", ok=True, detail=f"{len(snapshot.head.files)} files of emissions")
     except (LedgerError, duckdb.Error) as error:
@@ -118,6 +120,12 @@ def _recorded(con: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Check:
     rows: list[tuple[str]] = con.execute("SELECT commit_id FROM commits").fetchall()
     absent = snapshot.commit_ids - {row[0] for row in rows}
     return Check("commits_recorded", ok=not absent, detail=_shown(absent, f"{len(rows)} live commits"))
+
+
+def _orphans(snapshot: Snapshot) -> Check:
+    """Say which files no log names. They are not read and do no harm, so they are told, not held against the ledger."""
+    found = [f"{table}/{file.path}" for table, file in unnamed_files(snapshot.storage)]
+    return Check("orphans", ok=True, detail=_shown(found, "no file that the logs do not name"))
 
 
 def _accounts_once(con: duckdb.DuckDBPyConnection) -> Check:

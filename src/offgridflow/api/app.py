@@ -21,13 +21,13 @@ from offgridflow.api.context import Parts
 from offgridflow.api.editions import Store
 from offgridflow.api.guard import Guard
 from offgridflow.api.metrics import Metrics
-from offgridflow.api.problems import PROBLEM_TYPE, ApiError, FieldProblem, problem_of
+from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, FieldProblem, problem_of
 from offgridflow.api.runs import Runs
 from offgridflow.api.service import Service
 from offgridflow.api.state import state_of
 from offgridflow.api.tokens import Tokens
 from offgridflow.domain.errors import LedgerError, OffGridFlowError
-from offgridflow.web.pages import add_pages
+from offgridflow.web.pages import add_pages, page_of_error
 
 if TYPE_CHECKING:
     from fastapi.params import Depends
@@ -42,13 +42,13 @@ LOOK_SECONDS: Final = 1.0
 """How often the server looks for a new version of the ledger."""
 _THREADS_BESIDE_QUEUE: Final = 24
 _CODES: Final = {
-    400: "BAD_REQUEST",
-    401: "UNAUTHENTICATED",
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    413: "BODY_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
+    400: Code.BAD_REQUEST,
+    401: Code.UNAUTHENTICATED,
+    403: Code.FORBIDDEN,
+    404: Code.NOT_FOUND,
+    405: Code.METHOD_NOT_ALLOWED,
+    413: Code.BODY_TOO_LARGE,
+    415: Code.UNSUPPORTED_MEDIA_TYPE,
 }
 
 _DESCRIPTION: Final = """The emission ledger of cloud use, served.
@@ -151,7 +151,7 @@ def _document(app: FastAPI) -> None:
         shapes["Problem"] = problem
         return document
 
-    app.openapi = openapi  # type: ignore[method-assign]  the way that FastAPI documents
+    setattr(app, "openapi", openapi)  # noqa: B010  FastAPI documents it so; mypy refuses to assign to a method
 
 
 @contextlib.asynccontextmanager
@@ -191,14 +191,17 @@ def _add_failures(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_unforeseen)
 
 
-def _answer(error: OffGridFlowError, extra: Mapping[str, str] | None = None) -> Response:
+def _answer(request: Request, error: OffGridFlowError, extra: Mapping[str, str] | None = None) -> Response:
+    page = page_of_error(request, error)
+    if page is not None:
+        return page
     problem = problem_of(error)
     return Response(problem.body, problem.status, {**problem.headers, **(extra or {})}, PROBLEM_TYPE)
 
 
-async def _on_own(_: Request, error: Exception) -> Response:
+async def _on_own(request: Request, error: Exception) -> Response:
     own = error if isinstance(error, OffGridFlowError) else OffGridFlowError("An unknown error.")
-    answer = _answer(own)
+    answer = _answer(request, own)
     if answer.status_code == 503:  # noqa: PLR2004  Service Unavailable
         answer.headers.setdefault("Retry-After", "5")
     return answer
@@ -206,35 +209,35 @@ async def _on_own(_: Request, error: Exception) -> Response:
 
 async def _on_engine(request: Request, error: Exception) -> Response:
     _logger.error("the engine failed at %s: %s", request.url.path, error)
-    told = ApiError("LEDGER", "The ledger could not be read for this.", action="Try again; if it lasts, run verify.")
-    return _answer(told, {"Retry-After": "5"})
+    told = ApiError(Code.LEDGER, "The ledger could not be read for this.", action="Try again; if it lasts, run verify.")
+    return _answer(request, told, {"Retry-After": "5"})
 
 
-async def _on_invalid(_: Request, error: Exception) -> Response:
+async def _on_invalid(request: Request, error: Exception) -> Response:
     found = error.errors() if isinstance(error, RequestValidationError) else ()
     if any(each["type"] == "json_invalid" for each in found):
-        return _answer(ApiError("BAD_REQUEST", "The body is not JSON.", action="Correct it."))
+        return _answer(request, ApiError(Code.BAD_REQUEST, "The body is not JSON.", action="Correct it."))
     fields = [
         FieldProblem(".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]), each["msg"])
         for each in found
     ]
     first = fields[0] if fields else FieldProblem("request", "It is not understood")
     told = ApiError(
-        "USAGE",
+        Code.USAGE,
         f"The parameter {first.where} cannot be used. {first.sentence}.",
         action="Correct it; /docs lists all parameters.",
         fields=fields,
     )
-    return _answer(told)
+    return _answer(request, told)
 
 
-async def _on_http(_: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
-    code = _CODES.get(status, "INTERNAL")
+    code = _CODES.get(status, Code.INTERNAL)
     told = ApiError(code, str(getattr(error, "detail", "")) + ".", action="/docs lists all addresses.")
-    return _answer(told, headers)
+    return _answer(request, told, headers)
 
 
-async def _on_unforeseen(_: Request, __: Exception) -> Response:
-    told = ApiError("INTERNAL", "Something went wrong that nobody foresaw.", action="See the server's log.")
-    return _answer(told)
+async def _on_unforeseen(request: Request, _: Exception) -> Response:
+    told = ApiError(Code.INTERNAL, "Something went wrong that nobody foresaw.", action="See the server's log.")
+    return _answer(request, told)

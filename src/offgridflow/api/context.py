@@ -11,7 +11,7 @@ from offgridflow.api.access import Caller, Scope
 from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, rendered
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.params import AsOf
-from offgridflow.api.problems import ApiError
+from offgridflow.api.problems import ApiError, Code
 from offgridflow.api.runs import Runs
 from offgridflow.api.service import Service
 from offgridflow.api.tokens import Tokens
@@ -52,19 +52,19 @@ class Context:
     def edition(self, asked: AsOf, version: int | None = None) -> "Edition":
         """Return the version that is asked for, or that of a cursor. Raises ApiError NOT_FOUND where there is none."""
         if asked.version is not None and asked.as_of is not None:
-            raise ApiError("USAGE", "Both version and as_of are given.", action="Give one of them.")
+            raise ApiError(Code.USAGE, "Both version and as_of are given.", action="Give one of them.")
         if asked.version is None and asked.as_of is None and version is None:
             return self.service.store.current()
         try:
             return self.service.store.at(asked.version if version is None else version, asked.as_of)
         except LedgerError as error:
-            raise ApiError("NOT_FOUND", error.sentence, action=error.action) from error
+            raise ApiError(Code.NOT_FOUND, error.sentence, action=error.action) from error
 
     def require_whole(self) -> None:
         """Refuse callers that may see some accounts or tags only, where an answer cannot be cut to them."""
         if not self.caller.restriction.is_none:
             raise ApiError(
-                "FORBIDDEN",
+                Code.FORBIDDEN,
                 "The token is restricted to accounts or tags, and this answer is about all of them.",
                 action="Use a token without restriction.",
             )
@@ -108,7 +108,7 @@ def caller_of(request: Request) -> Caller:
     """Return who asks, as the guard found out."""
     caller: Caller | None = getattr(request.state, "caller", None)
     if caller is None:
-        raise ApiError("UNAUTHENTICATED", "This server answers to token holders only.", action="Send a token.")
+        raise ApiError(Code.UNAUTHENTICATED, "This server answers to token holders only.", action="Send a token.")
     return caller
 
 
@@ -118,7 +118,7 @@ def needs(scope: Scope) -> Callable[[Request], Context]:
     def context(request: Request) -> Context:
         caller = caller_of(request)
         if not caller.may(scope):
-            raise ApiError("FORBIDDEN", f"The token lacks the scope {scope}.", action="Use a token with that scope.")
+            raise ApiError(Code.FORBIDDEN, f"The token lacks the scope {scope}.", action="Use a token with that scope.")
         return Context(parts_of(request), caller, request)
 
     return context

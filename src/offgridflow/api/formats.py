@@ -12,7 +12,7 @@ from typing import Final
 
 import duckdb
 
-from offgridflow.api.problems import ApiError
+from offgridflow.api.problems import ApiError, Code
 from offgridflow.domain.model import DECIMAL
 from offgridflow.reports.figures import plain, to_json
 
@@ -55,7 +55,7 @@ def chosen_form(given: Form | None, accept: str | None, default: Form = Form.JSO
         if media == "text/*":
             return Form.CSV
     raise ApiError(
-        "NOT_ACCEPTABLE",
+        Code.NOT_ACCEPTABLE,
         "Accept names no format that this server writes.",
         action=f"Use one of: {', '.join(_OF_MEDIA)}; or ?format=json|csv|ndjson|parquet.",
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from offgridflow.api.problems import ApiError
+from offgridflow.api.problems import ApiError, Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Gate:
         self.refused += 1
         seconds = max(1, round(self._limits.queue_seconds))
         return ApiError(
-            "BUSY",
+            Code.BUSY,
             f"{self.running} queries run and {self.waiting} wait already.",
             action=f"Try again in {seconds} s, or ask by month, provider, account, region or service.",
             headers={"Retry-After": str(seconds)},
@@ -97,7 +97,7 @@ def deadline(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise ApiError(
-            "QUERY_TIMEOUT",
+            Code.QUERY_TIMEOUT,
             f"The query was stopped after {seconds:g} s.",
             action="Ask for fewer months or keys, or export the rows.",
             headers={"Retry-After": str(max(1, round(seconds)))},

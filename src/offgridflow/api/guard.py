@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 
 from offgridflow.api.access import LOCAL_USER, Caller
 from offgridflow.api.metrics import Metrics
-from offgridflow.api.problems import PROBLEM_TYPE, ApiError, problem_of
+from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, problem_of
 from offgridflow.cloud.pace import Quota, TokenBucket
 from offgridflow.domain.errors import OffGridFlowError
 
@@ -125,14 +125,16 @@ class Guard:
             return
         if not known and self._settings.host not in LOOPBACK and self._tokens.any_active():
             return
-        raise ApiError("UNKNOWN_HOST", "This server does not answer to that host name.", action="Add it to api.hosts.")
+        raise ApiError(
+            Code.UNKNOWN_HOST, "This server does not answer to that host name.", action="Add it to api.hosts."
+        )
 
     def _check_length(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> None:
         size = headers.get("content-length", "0")
         if not size.isdecimal() or int(size) > self._settings.body_kib * 1024:
             raise _too_large(self._settings.body_kib * 1024)
         if len(scope["raw_path"] or b"") + len(scope["query_string"]) > _TOO_LONG:
-            raise ApiError("BAD_REQUEST", f"The address is longer than {_TOO_LONG} bytes.", action="Filter less.")
+            raise ApiError(Code.BAD_REQUEST, f"The address is longer than {_TOO_LONG} bytes.", action="Filter less.")
 
     def _caller(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> Caller | None:
         """Return who asks; None where the path is open. Raises ApiError UNAUTHENTICATED."""
@@ -167,7 +169,7 @@ class Guard:
         if not bucket.try_acquire():
             seconds = max(1, math.ceil(60 / chosen.requests_per_minute))
             raise ApiError(
-                "RATE_LIMITED",
+                Code.RATE_LIMITED,
                 f"A token may ask {chosen.requests_per_minute:g} times a minute.",
                 action=f"Try again in {seconds} s.",
                 headers={"Retry-After": str(seconds)},
@@ -184,7 +186,7 @@ def _check_site(scope: MutableMapping[str, Any], headers: dict[str, str]) -> Non
         origin = headers.get("origin")
         allowed = origin is None or urlsplit(origin).netloc == headers.get("host")
     if not allowed:
-        raise ApiError("CROSS_SITE", "A page of another site asked for a change.", action="Ask from this site.")
+        raise ApiError(Code.CROSS_SITE, "A page of another site asked for a change.", action="Ask from this site.")
 
 
 async def _within(app: App, scope: MutableMapping[str, Any], receive: Receive, send: Send, most_bytes: int) -> None:
@@ -216,12 +218,12 @@ async def _within(app: App, scope: MutableMapping[str, Any], receive: Receive, s
 
 
 def _too_large(most_bytes: int) -> ApiError:
-    return ApiError("BODY_TOO_LARGE", f"A body may have {most_bytes} bytes.", action="Send less.")
+    return ApiError(Code.BODY_TOO_LARGE, f"A body may have {most_bytes} bytes.", action="Send less.")
 
 
 def _unauthenticated(sentence: str) -> ApiError:
     return ApiError(
-        "UNAUTHENTICATED",
+        Code.UNAUTHENTICATED,
         sentence,
         action="Send Authorization: Bearer TOKEN; make one with offgridflow token create.",
         headers={"WWW-Authenticate": 'Bearer realm="offgridflow"'},

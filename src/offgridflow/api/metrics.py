@@ -15,7 +15,7 @@ class Metrics:
         self._lock = threading.Lock()
         self._requests: Counter[tuple[str, str, int]] = Counter()
         self._buckets: Counter[tuple[str, float]] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: dict[str, float] = {}
         self._count: Counter[str] = Counter()
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -23,7 +23,7 @@ class Metrics:
         with self._lock:
             self._requests[route, method, status] += 1
             self._count[route] += 1
-            self._seconds[route] += seconds  # type: ignore[assignment]  a Counter adds floats as well
+            self._seconds[route] = self._seconds.get(route, 0.0) + seconds
             for bound in BUCKETS_SECONDS:
                 if seconds <= bound:
                     self._buckets[route, bound] += 1

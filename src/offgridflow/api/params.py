@@ -1,11 +1,12 @@
 """The parameters of every route as strict models: unknown names are refused, bounds are in the OpenAPI document."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from offgridflow.api.formats import Form
-from offgridflow.api.problems import ApiError, FieldProblem
+from offgridflow.api.problems import ApiError, Code, FieldProblem
 from offgridflow.api.service import Question
 
 MOST_ROWS: Final = 10_000
@@ -42,12 +43,19 @@ class Cells(AsOf):
 
     def question(self, by: str = "") -> Question:
         """Return what is asked for. Raises ApiError USAGE for a key that is given twice."""
-        pairs = [item.partition("=") for item in self.where]
-        names = [key for key, _, _ in pairs]
-        if len(set(names)) != len(names):
-            raise usage("where", "A key is given twice.")
         keys = tuple(name for name in (part.strip() for part in by.split(",")) if name)
-        return Question(keys, self.date_from, self.date_to, tuple(sorted((key, value) for key, _, value in pairs)))
+        return Question(keys, self.date_from, self.date_to, tuple(sorted(filters_of(self.where).items())))
+
+
+def filters_of(items: Sequence[str]) -> dict[str, str]:
+    """Read ``key=value`` items. Raises ApiError USAGE for a key that is given twice."""
+    filters: dict[str, str] = {}
+    for item in items:
+        key, _, value = item.partition("=")
+        if key in filters:
+            raise usage("where", "A key is given twice.")
+        filters[key] = value
+    return filters
 
 
 class Paged(Strict):
@@ -154,7 +162,7 @@ class RunRequest(Strict):
 def usage(where: str, sentence: str) -> ApiError:
     """Return the error about one parameter."""
     return ApiError(
-        "USAGE",
+        Code.USAGE,
         f"The parameter {where} cannot be used. {sentence}",
         action="Correct it; /docs lists all parameters.",
         fields=[FieldProblem(where, sentence)],

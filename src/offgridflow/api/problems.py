@@ -11,35 +11,62 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from offgridflow.domain.errors import LedgerError, OffGridFlowError, UsageError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 
-TITLES: Final[dict[str, tuple[int, str]]] = {
-    "BAD_REQUEST": (400, "The request cannot be read"),
-    "UNAUTHENTICATED": (401, "A token is needed"),
-    "FORBIDDEN": (403, "Not allowed with this token"),
-    "CROSS_SITE": (403, "Refused: asked from another site"),
-    "NOT_FOUND": (404, "There is nothing here"),
-    "METHOD_NOT_ALLOWED": (405, "Not that method"),
-    "NOT_ACCEPTABLE": (406, "None of these formats"),
-    "CONFLICT": (409, "Not in this state"),
-    "BODY_TOO_LARGE": (413, "The body is too large"),
-    "UNSUPPORTED_MEDIA_TYPE": (415, "The body is not JSON"),
-    "UNKNOWN_HOST": (421, "Not a name of this server"),
-    "USAGE": (422, "The question cannot be understood"),
-    "IDEMPOTENCY_MISMATCH": (422, "The same Idempotency-Key with another request"),
-    "TOO_MANY_GROUPS": (422, "Too many groups"),
-    "RATE_LIMITED": (429, "Too many requests"),
-    "INTERNAL": (500, "Something went wrong that nobody foresaw"),
-    "BUSY": (503, "Too many queries at once"),
-    "QUERY_TIMEOUT": (503, "The query took too long"),
-    "LEDGER": (503, "The ledger cannot be read"),
-    "NOT_READY": (503, "Not ready yet"),
+
+class Code(StrEnum):
+    """The stable codes of failures; docs/api.md explains each (a test compares the two)."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    CROSS_SITE = "CROSS_SITE"
+    NOT_FOUND = "NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    NOT_ACCEPTABLE = "NOT_ACCEPTABLE"
+    CONFLICT = "CONFLICT"
+    BODY_TOO_LARGE = "BODY_TOO_LARGE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    UNKNOWN_HOST = "UNKNOWN_HOST"
+    USAGE = "USAGE"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    TOO_MANY_GROUPS = "TOO_MANY_GROUPS"
+    RATE_LIMITED = "RATE_LIMITED"
+    INTERNAL = "INTERNAL"
+    BUSY = "BUSY"
+    QUERY_TIMEOUT = "QUERY_TIMEOUT"
+    LEDGER = "LEDGER"
+    NOT_READY = "NOT_READY"
+
+
+TITLES: Final[dict[Code, tuple[int, str]]] = {
+    Code.BAD_REQUEST: (400, "The request cannot be read"),
+    Code.UNAUTHENTICATED: (401, "A token is needed"),
+    Code.FORBIDDEN: (403, "Not allowed with this token"),
+    Code.CROSS_SITE: (403, "Refused: asked from another site"),
+    Code.NOT_FOUND: (404, "There is nothing here"),
+    Code.METHOD_NOT_ALLOWED: (405, "Not that method"),
+    Code.NOT_ACCEPTABLE: (406, "None of these formats"),
+    Code.CONFLICT: (409, "Not in this state"),
+    Code.BODY_TOO_LARGE: (413, "The body is too large"),
+    Code.UNSUPPORTED_MEDIA_TYPE: (415, "The body is not JSON"),
+    Code.UNKNOWN_HOST: (421, "Not a name of this server"),
+    Code.USAGE: (422, "The question cannot be understood"),
+    Code.IDEMPOTENCY_MISMATCH: (422, "The same Idempotency-Key with another request"),
+    Code.TOO_MANY_GROUPS: (422, "Too many groups"),
+    Code.RATE_LIMITED: (429, "Too many requests"),
+    Code.INTERNAL: (500, "Something went wrong that nobody foresaw"),
+    Code.BUSY: (503, "Too many queries at once"),
+    Code.QUERY_TIMEOUT: (503, "The query took too long"),
+    Code.LEDGER: (503, "The ledger cannot be read"),
+    Code.NOT_READY: (503, "Not ready yet"),
 }
-"""Every code with its status and title; docs/api.md explains each (a test compares the two)."""
+"""The HTTP status and title of every code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +81,7 @@ class ApiError(OffGridFlowError):
     """A failure with its HTTP status.
 
     Args:
-        code: a key of TITLES.
+        code: what went wrong.
         sentence: what is wrong.
         action: what to do next.
         headers: response headers, for example Retry-After.
@@ -64,7 +91,7 @@ class ApiError(OffGridFlowError):
 
     def __init__(
         self,
-        code: str,
+        code: Code,
         sentence: str,
         *,
         action: str = "",
@@ -105,9 +132,9 @@ def problem_of(error: OffGridFlowError) -> Problem:
     return Problem(status, json.dumps(shape, ensure_ascii=False).encode(), headers)
 
 
-def _code(error: OffGridFlowError) -> str:
-    if error.code in TITLES:
-        return error.code
+def _code(error: OffGridFlowError) -> Code:
+    if error.code in set(Code):
+        return Code(error.code)
     if isinstance(error, UsageError):
-        return "USAGE"
-    return "LEDGER" if isinstance(error, LedgerError) else "INTERNAL"
+        return Code.USAGE
+    return Code.LEDGER if isinstance(error, LedgerError) else Code.INTERNAL

@@ -68,11 +68,11 @@ def _rows(
         before = reader.service.report(edition, reader.caller.restriction, earlier)
         rows = with_previous(rows, before.rows, (*found.keys, "billing_currency"))
     if query.sort is not None:
-        rows = _sorted(rows, query.sort, found.keys)
+        rows = _sorted(rows, query.sort)
     return rows[: query.top] if query.top else rows, before
 
 
-def _sorted(rows: "Sequence[Row]", sort: str, keys: "Sequence[str]") -> "Sequence[Row]":
+def _sorted(rows: "Sequence[Row]", sort: str) -> "Sequence[Row]":
     name = sort.removeprefix("-")
     known = set(rows[0]) if rows else {name}
     if name not in known:
@@ -164,7 +164,7 @@ def sensitivity(reader: Reader, query: Annotated[params.CoverageQuery, Query()])
 @router.get("/rates", responses={200: tabular(schemas.Rates), **problems(422, 503)}, response_class=Response)
 def rates(reader: Reader, query: Annotated[params.RatesQuery, Query()]) -> Response:
     """The rate card: energy, emissions and water per ONE consumed unit of each SKU."""
-    where = params.Cells(where=query.where).question().filters
+    where = params.filters_of(query.where)
     digest = digest_of("rates", sorted(where.items()), query.search)
     cursor = read_cursor(query.cursor, digest) if query.cursor else None
     edition = reader.edition(query, cursor.version if cursor else None)

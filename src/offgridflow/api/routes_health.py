@@ -8,7 +8,7 @@ from offgridflow.api import schemas
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs, parts_of
 from offgridflow.api.documents import problems
-from offgridflow.api.problems import ApiError
+from offgridflow.api.problems import ApiError, Code
 
 router = APIRouter(tags=["health"])
 
@@ -24,7 +24,9 @@ def ready(request: Request) -> dict[str, object]:
     """Whether the ledger can be read; which version is served."""
     store = parts_of(request).service.store
     if not store.is_readable():
-        raise ApiError("NOT_READY", "The ledger cannot be read.", action="See the log.", headers={"Retry-After": "5"})
+        raise ApiError(
+            Code.NOT_READY, "The ledger cannot be read.", action="See the log.", headers={"Retry-After": "5"}
+        )
     return {"status": "ok", "ledger_version": store.current().version}
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
+from offgridflow import factors
 from offgridflow.api import params, schemas
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs
@@ -131,7 +132,7 @@ def factor_sets(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> 
     edition = reader.edition(query)
 
     def make() -> tuple[Record, Sequence[Record]]:
-        made = reader.service.kitchen.factors
+        made = factors.load()
         own: dict[str, object] = {
             "name": made.name,
             "version": made.version,

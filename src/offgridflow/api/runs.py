@@ -19,7 +19,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offgridflow.api.problems import ApiError
+from offgridflow.api.problems import ApiError, Code
 from offgridflow.domain.errors import OffGridFlowError
 from offgridflow.reports.figures import to_json
 
@@ -50,7 +50,7 @@ class RunCancelledError(Exception):
 class Ingest(Protocol):
     """Ingests the configured paths and returns the answer of design.md section 7."""
 
-    def __call__(self, parameters: Mapping[str, object], progress: "Progress") -> Mapping[str, object]:
+    def __call__(self, parameters: Mapping[str, object], progress: "Progress", /) -> Mapping[str, object]:
         """Do it. ``progress`` may raise RunCancelledError."""
 
 
@@ -151,7 +151,7 @@ class Runs:
         with self._state.reading() as con:
             row = con.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         if row is None:
-            raise ApiError("NOT_FOUND", "There is no such run.", action="GET /api/v1/runs lists all.")
+            raise ApiError(Code.NOT_FOUND, "There is no such run.", action="GET /api/v1/runs lists all.")
         return _shape(row)
 
     def cancel(self, run_id: str) -> dict[str, object]:
@@ -163,7 +163,7 @@ class Runs:
             ).rowcount
         run = self.get(run_id)
         if not changed:
-            raise ApiError("CONFLICT", f"The run is over: {run['state']}.", action="Start another one.")
+            raise ApiError(Code.CONFLICT, f"The run is over: {run['state']}.", action="Start another one.")
         return run
 
     def _work(self) -> None:
@@ -188,7 +188,7 @@ class Runs:
             self._finish(run_id, RunState.FAILED, error=error)
         except Exception:  # a worker thread is a last resort like the process's own: the run must not stay "running"
             _logger.exception("run %s failed unforeseen", run_id)
-            unforeseen = ApiError("INTERNAL", "Something went wrong that nobody foresaw.", action="See the log.")
+            unforeseen = ApiError(Code.INTERNAL, "Something went wrong that nobody foresaw.", action="See the log.")
             self._finish(run_id, RunState.FAILED, error=unforeseen)
         else:
             self._finish(run_id, RunState(str(result["status"])), result=result)
@@ -234,7 +234,7 @@ class Runs:
 def _again(known: sqlite3.Row, digest: str) -> Answered:
     if known["request_sha256"] != digest:
         raise ApiError(
-            "IDEMPOTENCY_MISMATCH",
+            Code.IDEMPOTENCY_MISMATCH,
             "This Idempotency-Key came with other parameters before.",
             action="Use a new key for a new run.",
         )

@@ -5,12 +5,12 @@ Tests hold the two together: every answer of every route is checked against thes
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Row = dict[str, Any]
 """Keys of the question, then figures; unknown ones are null."""
 
-_TOTALS_EXAMPLE = {
+_TOTALS_EXAMPLE: JsonValue = {
     "rows": [
         {
             "provider": "aws",

@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from offgridflow.api.access import UNRESTRICTED
 from offgridflow.api.cache import Cache
 from offgridflow.api.gate import Gate, GateLimits, deadline
-from offgridflow.api.problems import ApiError
+from offgridflow.api.problems import ApiError, Code
 from offgridflow.reports.coverage import CoverageReport, coverage
 from offgridflow.reports.explain import ExplainReport, explain_cell
+from offgridflow.reports.glance import Glance, glance
 from offgridflow.reports.previous import previous_days
 from offgridflow.reports.rates import RateCard, Sensitivity, rate_card, sensitivity
+from offgridflow.reports.reconcile import Reconciliation, reconcile
+from offgridflow.reports.records import has_table
+from offgridflow.reports.reported import REPORTED
 from offgridflow.reports.rollup import answers
 from offgridflow.reports.scope import EMISSIONS, days_of, keys_of, scope_of
 from offgridflow.reports.totals import Report, report
@@ -135,7 +140,27 @@ class Service:
 
     def _too_many(self) -> ApiError:
         sentence = f"The question has more than {self.settings.groups:,} groups."
-        return ApiError("TOO_MANY_GROUPS", sentence, action="Filter, use fewer keys, or export the rows.")
+        return ApiError(Code.TOO_MANY_GROUPS, sentence, action="Filter, use fewer keys, or export the rows.")
+
+    def glance(self, edition: "Edition", restriction: "Restriction", question: Question) -> Glance:
+        """Return coverage buckets and assumptions of a question's rows; light where the rollup answers."""
+        asked = (question.date_from, question.date_to, question.filters)
+        if edition.rolls_up(restriction) and answers((), *asked, self.store.tag_keys):
+            with edition.reading(restriction, light=True) as reading:
+                return glance(reading.con, *asked, view="rollup")
+        with self.heavy(edition, restriction) as reading:
+            return glance(reading.con, *asked)
+
+    def reconciled(self, edition: "Edition", question: Question) -> Reconciliation | None:
+        """Return estimate beside the provider's figures by provider; None where no provider report is in the ledger."""
+        with self.heavy(edition, UNRESTRICTED) as reading:
+            if (
+                not has_table(reading.con, REPORTED)
+                or not reading.con.execute(f"SELECT 1 FROM {REPORTED} LIMIT 1").fetchall()
+            ):
+                return None
+            months = (question.date_from and question.date_from[:7], question.date_to and question.date_to[:7])
+            return reconcile(reading.con, *months, ("provider",), provenance=reading.provenance)
 
     def coverage(self, edition: "Edition", restriction: "Restriction", question: Question) -> CoverageReport:
         """Return what was estimated, how, and what was not."""

@@ -49,7 +49,7 @@ class State:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600, exist_ok=True)
-            with self.transaction() as con:
+            with self.reading() as con:
                 con.execute("PRAGMA journal_mode = WAL")
                 con.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
@@ -76,7 +76,7 @@ class State:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Yield a connection for reading."""
+        """Yield a connection whose statements each stand alone."""
         con = sqlite3.connect(self.path, timeout=_PATIENCE_SECONDS, isolation_level=None)
         con.row_factory = sqlite3.Row
         try:

@@ -1,0 +1,457 @@
+"""What the overview shows, from reports: totals, trend, breakdown, coverage, freshness. No HTML here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from offgridflow.reports.figures import ratio
+from offgridflow.web import words
+from offgridflow.web.links import View
+
+if TYPE_CHECKING:
+    from offgridflow.api.context import Context
+    from offgridflow.api.editions import Edition
+    from offgridflow.reports.totals import Report
+
+TOP_SERIES: Final = 6
+TABLE_ROWS: Final = 50
+TREND_MONTHS: Final = 12
+STALE_AFTER: Final = timedelta(days=40)
+METRICS: Final[dict[str, tuple[str, str, tuple[words.Scale, ...]]]] = {
+    "carbon": ("Carbon", "total_kgco2e", words.MASS),
+    "energy": ("Energy", "energy_kwh", words.ENERGY),
+    "water": ("Water", "water_l", words.WATER),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A view with the server's parts that answer it."""
+
+    context: "Context"
+    edition: "Edition"
+    view: View
+
+    def report(self, by: Sequence[str], first: str | None, last: str | None) -> "Report":
+        """Return totals by keys between two days under the filters of the view."""
+        from offgridflow.api.service import Question  # noqa: PLC0415  the server is late
+
+        question = Question(tuple(by), first, last, self.view.where)
+        return self.context.service.report(self.edition, self.context.caller.restriction, question)
+
+
+def overview(context: "Context", edition: "Edition", view: View, now: datetime) -> dict[str, Any]:
+    """Return everything that the overview's template reads."""
+    asked = Asked(context, edition, view)
+    months = [str(row["month"]) for row in asked.report(("month",), None, None).rows]
+    months = list(dict.fromkeys(months))
+    view = view.within(months)
+    asked = Asked(context, edition, view)
+    total = asked.report((), view.first, view.last)
+    broken_down = asked.report((view.by,), view.first, view.last)
+    return {
+        "view": view,
+        "months": [(month, words.month_name(month)) for month in months],
+        "total": _total(total),
+        "previous": _previous(asked, total),
+        "chart": _chart(asked, months),
+        "table": _table(view, broken_down),
+        "tabs": _tabs(asked),
+        "coverage": _coverage(asked, total),
+        "gap": _gap(total),
+        "reported": _reported(asked),
+        "banner": _banner(asked, now),
+        "made_by": total.provenance,
+    }
+
+
+# totals -------------------------------------------------------------------------------------------------------------
+
+
+def _total(found: "Report") -> dict[str, Any]:
+    row = found.impact_total
+    mass = words.scale_for([row["total_kgco2e"]])
+    return {
+        "mass": mass,
+        "central": mass.write(row["total_kgco2e"]),
+        "low": mass.write(row["total_low_kgco2e"]),
+        "high": mass.write(row["total_high_kgco2e"]),
+        "range": _range(row),
+        "row": row,
+        "tiles": _tiles(found),
+    }
+
+
+def _range(row: Mapping[str, object]) -> dict[str, float] | None:
+    """Return where low, central and high lie on a bar that ends a little beyond high, in percent."""
+    low, central, high = (
+        words.decimal_of(row[name]) for name in ("total_low_kgco2e", "total_kgco2e", "total_high_kgco2e")
+    )
+    if low is None or central is None or high is None or high <= 0:
+        return None
+    end = high * Decimal("1.06")
+    return {
+        "low": round(float(low / end * 100), 2),
+        "central": round(float(central / end * 100), 2),
+        "width": round(float((high - low) / end * 100), 2),
+    }
+
+
+def _tiles(found: "Report") -> list[dict[str, Any]]:
+    row = found.impact_total
+    tiles = [
+        _tile("Operational, location-based", row["operational_location_kgco2e"], words.MASS, "fuel supply included"),
+        _tile(
+            "Operational, market-based",
+            row["operational_market_kgco2e"],
+            words.MASS,
+            f"known for {words.percent(row['market_coverage'], 0)} of it",
+        ),
+        _tile("Embodied", row["embodied_kgco2e"], words.MASS, "making the hardware"),
+        _tile("Energy", row["energy_kwh"], words.ENERGY, "at the meter, overhead included"),
+        _tile("Water", row["water_l"], words.WATER, f"known for {words.percent(row['water_coverage'], 0)} of energy"),
+    ]
+    return [*tiles, *_money_tiles(found)]
+
+
+def _tile(name: str, value: object, scales: tuple[words.Scale, ...], note: str) -> dict[str, Any]:
+    scale = words.scale_for([value], scales)
+    unit = f"{scale.unit}\u00a0CO\u2082e" if scales is words.MASS else scale.unit
+    known = words.decimal_of(value) is not None
+    return {
+        "name": name,
+        "value": scale.write(value) if known else "unknown",
+        "unit": unit if known else "",
+        "note": note,
+    }
+
+
+def _cost(row: Mapping[str, object]) -> tuple[object, str]:
+    """Return the cost of a row and what it is: billed where the bill says so, else effective."""
+    if row["billed_cost"] is not None:
+        return row["billed_cost"], "billed"
+    return row["effective_cost"], "effective"
+
+
+def _money_tiles(found: "Report") -> list[dict[str, Any]]:
+    lines = [
+        {"value": words.money(_cost(row)[0]), "unit": row["billing_currency"] or "", "kind": _cost(row)[1]}
+        for row in found.total
+    ]
+    per = [
+        {"value": _per_cost(row), "unit": f"g\u00a0CO\u2082e/{row['billing_currency'] or '?'}"} for row in found.total
+    ]
+    return [
+        {"name": "Cost of this use", "lines": lines, "note": "currencies are never added"},
+        {"name": "Carbon per cost", "lines": per, "note": "grams for one unit of money"},
+    ]
+
+
+def _per_cost(row: Mapping[str, object]) -> str:
+    cost, kilograms = words.decimal_of(_cost(row)[0]), words.decimal_of(row["total_kgco2e"])
+    if cost is None or kilograms is None or cost <= 0:
+        return words.DASH
+    return words.digits(kilograms * 1000 / cost)
+
+
+def _previous(asked: Asked, total: "Report") -> dict[str, Any] | None:
+    from offgridflow.api.service import Question  # noqa: PLC0415  the server is late
+
+    view = asked.view
+    before = Question((), view.first, view.last, view.where).before()
+    if before is None or before.date_from is None or before.date_to is None:
+        return None
+    found = asked.report((), before.date_from, before.date_to)
+    old, new = found.impact_total["total_kgco2e"], total.impact_total["total_kgco2e"]
+    change = None if old is None or new is None else ratio(words.decimal_of(new), words.decimal_of(old))
+    if change is None:
+        return None
+    moved = change - 1
+    return {
+        "percent": words.percent(abs(moved), 0 if abs(moved) >= Decimal("0.1") else 1),
+        "direction": "up" if moved > 0 else "down" if moved < 0 else "same",
+        "label": _span_name(before.date_from[:7], before.date_to[:7]),
+    }
+
+
+def _span_name(first: str, last: str) -> str:
+    if first == last:
+        return words.month_name(first)
+    return f"{words.month_name(first)} {words.DASH} {words.month_name(last)}"
+
+
+# chart --------------------------------------------------------------------------------------------------------------
+
+
+def _chart(asked: Asked, months: Sequence[str]) -> dict[str, Any]:
+    """Return the stacked columns per month: the largest values of the key, all others as one, and the range."""
+    view = asked.view
+    shown = [month for month in months if not view.to or month <= view.to][-TREND_MONTHS:]
+    name, column, scales = METRICS[view.metric]
+    first, last = (shown[0], shown[-1]) if shown else (None, None)
+    rows = asked.report(("month", view.by), first, last).rows
+    totals = asked.report(("month",), first, last).rows
+    series = _series(view, column, shown, rows)
+    scale = words.scale_for([_sum(totals, month, column) for month in shown], scales)
+    divisor = float(scale.divisor)
+    is_carbon = column == "total_kgco2e"
+    ranges = [
+        [_scaled(_sum(totals, month, each), divisor) for each in ("total_low_kgco2e", "total_high_kgco2e")]
+        for month in shown
+    ]
+    return {
+        "metric": name,
+        "unit": f"{scale.unit} CO\u2082e" if is_carbon else scale.unit,
+        "labels": [words.month_name(month) for month in shown],
+        "months": shown,
+        "selected": [(view.from_ or "") <= month <= (view.to or "9999") for month in shown],
+        "ranges": ranges if is_carbon else [],
+        "series": [{**each, "values": [_scaled(value, divisor) for value in each["values"]]} for each in series],
+        "by": words.key_name(view.by),
+    }
+
+
+def _series(
+    view: View, column: str, months: Sequence[str], rows: Sequence[Mapping[str, object]]
+) -> list[dict[str, Any]]:
+    cells: dict[tuple[object, str], Decimal] = {}
+    for row in rows:
+        value = words.decimal_of(row[column])
+        if value is not None:
+            key = (row[view.by], str(row["month"]))
+            cells[key] = cells.get(key, Decimal(0)) + value
+    sums: dict[object, Decimal] = {}
+    for (name, _), value in cells.items():
+        sums[name] = sums.get(name, Decimal(0)) + value
+    ordered = sorted(sums, key=lambda name: (-sums[name], str(name)))
+    top, rest = ordered[:TOP_SERIES], ordered[TOP_SERIES:]
+    series = [
+        {"name": words.value_name(view.by, name), "values": [cells.get((name, month)) for month in months]}
+        for name in top
+    ]
+    if rest:
+        others = [sum((cells.get((name, month), Decimal(0)) for name in rest), Decimal(0)) for month in months]
+        series.append({"name": f"{len(rest)} others", "values": others, "is_rest": True})
+    return series
+
+
+def _sum(rows: Sequence[Mapping[str, object]], month: str, column: str) -> Decimal | None:
+    known = [words.decimal_of(row[column]) for row in rows if row["month"] == month]
+    values = [value for value in known if value is not None]
+    return sum(values, Decimal(0)) if values else None
+
+
+def _scaled(value: Decimal | None, divisor: float) -> float | None:
+    return None if value is None else round(float(value) / divisor, 6)
+
+
+# breakdown ----------------------------------------------------------------------------------------------------------
+
+
+def _table(view: View, found: "Report") -> dict[str, Any]:
+    rows = found.rows[:TABLE_ROWS]
+    mass = words.scale_for([row["total_kgco2e"] for row in rows])
+    energy = words.scale_for([row["energy_kwh"] for row in rows], words.ENERGY)
+    largest = max((words.decimal_of(row["total_high_kgco2e"]) or Decimal(0) for row in rows), default=Decimal(0))
+    whole = words.decimal_of(found.impact_total["total_kgco2e"])
+    return {
+        "key": words.key_name(view.by),
+        "mass": mass,
+        "energy": energy,
+        "rows": [_line(view, row, mass, energy, largest, whole) for row in rows],
+        "others": max(0, len(found.rows) - TABLE_ROWS),
+    }
+
+
+def _line(  # noqa: PLR0913  one cell after the other
+    view: View,
+    row: Mapping[str, object],
+    mass: words.Scale,
+    energy: words.Scale,
+    largest: Decimal,
+    whole: Decimal | None,
+) -> dict[str, Any]:
+    value = row[view.by]
+    central = words.decimal_of(row["total_kgco2e"])
+    cost, _ = _cost(row)
+    return {
+        "name": words.value_name(view.by, value),
+        "link": view.drilled(value),
+        "explain": view.explained(value),
+        "mass": mass.write(row["total_kgco2e"]),
+        "low": mass.write(row["total_low_kgco2e"]),
+        "high": mass.write(row["total_high_kgco2e"]),
+        "bar": {name: _part(row[column], largest) for name, column in _BAR.items()},
+        "share": words.percent(ratio(central, whole)) if central is not None else words.DASH,
+        "energy": energy.write(row["energy_kwh"]),
+        "intensity": _intensity(row),
+        "cost": words.money(cost),
+        "currency": row["billing_currency"] or "",
+        "per_cost": _per_cost(row),
+    }
+
+
+_BAR: Final = {"low": "total_low_kgco2e", "central": "total_kgco2e", "high": "total_high_kgco2e"}
+
+
+def _part(value: object, largest: Decimal) -> float:
+    number = words.decimal_of(value)
+    return 0.0 if number is None or largest <= 0 else round(float(number / largest * 100), 2)
+
+
+def _intensity(row: Mapping[str, object]) -> str:
+    """Return grams of operational carbon per kWh at the meter: for a region its grid, fuel supply included."""
+    energy, operational = words.decimal_of(row["energy_kwh"]), words.decimal_of(row["operational_location_kgco2e"])
+    if energy is None or operational is None or energy <= 0:
+        return words.DASH
+    return words.digits(operational * 1000 / energy)
+
+
+def _tabs(asked: Asked) -> list[dict[str, Any]]:
+    keys = ["provider", "service_name", "region_id", "sub_account_id", "resource_id"]
+    keys += [f"tag:{key}" for key in tag_keys_of(asked.edition)]
+    view = asked.view
+    if view.by not in keys:
+        keys.append(view.by)
+    return [{"name": words.key_name(key), "link": view.with_by(key), "is_current": key == view.by} for key in keys]
+
+
+def tag_keys_of(edition: "Edition") -> list[str]:
+    """Return the tag keys that the ledger keeps apart."""
+    import json  # noqa: PLC0415  beside its only use
+
+    found: set[str] = set()
+    for commit in edition.commits:
+        said = json.loads(commit.grain_json)
+        found.update(map(str, said.get("tag_keys") or ()))
+    return sorted(found)
+
+
+# what stands beside the figures -------------------------------------------------------------------------------------
+
+
+def _coverage(asked: Asked, total: "Report") -> dict[str, Any]:
+    from offgridflow.api.service import Question  # noqa: PLC0415  the server is late
+
+    view = asked.view
+    question = Question((), view.first, view.last, view.where)
+    seen = asked.context.service.glance(asked.edition, asked.context.caller.restriction, question)
+    currencies = list(dict.fromkeys(row["billing_currency"] for row in seen.buckets))
+    return {
+        "currencies": [_buckets(currency, seen.buckets) for currency in currencies],
+        "assumptions": [
+            {
+                "name": words.sentence(str(row["assumption"])),
+                "share": words.percent(row["share"], 0),
+                "width": round(float(words.decimal_of(row["share"]) or 0) * 100, 1),
+            }
+            for row in seen.assumptions
+        ],
+        "line_items": total.coverage["line_items"],
+    }
+
+
+def _buckets(currency: object, rows: Sequence[Mapping[str, object]]) -> dict[str, Any]:
+    own = {
+        str(row["coverage_bucket"]): words.decimal_of(row["cost"])
+        for row in rows
+        if row["billing_currency"] == currency
+    }
+    whole = sum((value or Decimal(0) for value in own.values()), Decimal(0))
+    left = Decimal(0)
+    parts = []
+    for bucket, meaning in words.BUCKETS.items():
+        share = ratio(own.get(bucket) or Decimal(0), whole) or Decimal(0)
+        width = share * 100
+        parts.append(
+            {
+                "bucket": bucket,
+                "meaning": meaning,
+                "share": words.percent(share),
+                "left": round(float(left), 3),
+                "width": round(float(width), 3),
+            }
+        )
+        left += width
+    rated = sum((own.get(bucket) or Decimal(0) for bucket in "AB"), Decimal(0))
+    physical = whole - (own.get("F") or Decimal(0))
+    return {"currency": currency or "no currency", "parts": parts, "headline": words.percent(ratio(rated, physical), 0)}
+
+
+def _gap(found: "Report") -> list[dict[str, Any]]:
+    """Return what is on the invoice but is not usage, so that the page closes to the invoice."""
+    rows: list[dict[str, Any]] = []
+    for kind, reasons in (("excluded", found.excluded), ("unreadable", found.quarantined or {})):
+        for reason, tally in reasons.items():
+            parts = tally.get("by_currency")
+            for part in parts if isinstance(parts, list) else [tally]:
+                rows.append(
+                    {
+                        "kind": kind,
+                        "reason": words.sentence(reason),
+                        "cost": words.money(part.get("billed_cost")),
+                        "currency": part.get("billing_currency") or "",
+                        "lines": words.count(part.get("line_items")),
+                    }
+                )
+    return rows
+
+
+def _reported(asked: Asked) -> list[dict[str, Any]] | None:
+    """Return estimate beside the provider's figure, per provider; None where it cannot be compared."""
+    if not asked.context.caller.restriction.is_none or asked.view.where:
+        return None
+    from offgridflow.api.service import Question  # noqa: PLC0415  the server is late
+
+    found = asked.context.service.reconciled(asked.edition, Question((), asked.view.first, asked.view.last))
+    if found is None:
+        return []
+    return [
+        {
+            "provider": words.value_name("provider", row["provider"]),
+            "ours": _mass_text(row["estimate_total_kgco2e"]),
+            "theirs": _mass_text(row["reported_total_location_kgco2e"]),
+            "ratio": words.digits(row["total_ratio"]),
+        }
+        for row in found.rows
+        if row["reported_total_location_kgco2e"] is not None
+    ]
+
+
+def _mass_text(value: object) -> str:
+    if words.decimal_of(value) is None:
+        return words.DASH
+    scale = words.scale_for([value])
+    return f"{scale.write(value)} {scale.unit}"
+
+
+def _banner(asked: Asked, now: datetime) -> dict[str, Any]:
+    """Return how fresh the data is, and what failed; nothing of it for a restricted token."""
+    commits = asked.edition.commits if asked.context.caller.restriction.is_none else ()
+    newest: dict[str, tuple[str, datetime]] = {}
+    for commit in commits:
+        known = newest.get(commit.source)
+        if known is None or known[0] < commit.billing_period:
+            newest[commit.source] = (commit.billing_period, commit.committed_at)
+    stale = [source for source, (period, _) in newest.items() if _is_stale(period, now)]
+    failed = [
+        {"run": run["run_id"], "at": str(run["finished_at"])[:16].replace("T", " "), "error": run["error"]}
+        for run in asked.context.parts.runs.list()[:1]
+        if run["state"] in {"failed", "partial", "interrupted"} and asked.context.caller.restriction.is_none
+    ]
+    latest = asked.edition.newest_commit_at
+    return {
+        "sources": len(newest),
+        "latest": latest.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if latest and commits else None,
+        "stale": stale,
+        "failed": failed,
+    }
+
+
+def _is_stale(period: str, now: datetime) -> bool:
+    """Return whether a source's newest month ended so long ago that a newer one should be there."""
+    year, month = int(period[:4]), int(period[5:7])
+    ended = date(year + month // 12, month % 12 + 1, 1)
+    return now.date() - ended > STALE_AFTER

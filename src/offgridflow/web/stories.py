@@ -1,0 +1,213 @@
+"""What the explain and what-if pages show, from reports. No HTML here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from offgridflow.api.service import Question
+from offgridflow.reports.figures import plain, ratio
+from offgridflow.reports.whatif import Swap
+from offgridflow.web import words
+from offgridflow.web.links import View
+
+if TYPE_CHECKING:
+    from offgridflow.api.context import Context
+    from offgridflow.api.editions import Edition
+    from offgridflow.reports.explain import ExplainedSku
+
+MOST_SKUS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to change: (old, new) or None each."""
+
+    region: tuple[str, str] | None = None
+    family: tuple[str, str] | None = None
+    storage: tuple[str, str] | None = None
+
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing is to be changed."""
+        return self == Change()
+
+    def swap(self) -> Swap:
+        """Return the change of SKUs."""
+        return Swap(self.region, self.family, self.storage)
+
+
+def explained(context: "Context", edition: "Edition", view: View, name: str | None) -> dict[str, Any]:
+    """Return everything that the explain page reads: the largest SKUs behind a view or a name."""
+    question = Question((), view.first, view.last, view.where)
+    found = context.service.explain(edition, context.caller.restriction, question, name, MOST_SKUS)
+    return {
+        "view": view,
+        "name": name,
+        "skus": [_sku(item) for item in found.skus],
+        "others": found.others,
+    }
+
+
+def _sku(item: "ExplainedSku") -> dict[str, Any]:
+    rate, usage, sku = item.explanation.rate, item.usage, item.sku
+    numbers = {factor.factor_id: index for index, factor in enumerate(item.explanation.factors, start=1)}
+    return {
+        "title": sku.sku_meter or sku.sku_id or sku.service_name or "Unnamed SKU",
+        "place": [
+            text
+            for text in (words.value_name("provider", sku.provider), sku.service_name, sku.region_id)
+            if text is not None
+        ],
+        "month": words.month_name(str(item.month)),
+        "unit": sku.consumed_unit or "unit",
+        "sum": _sum(item),
+        "why_not": None if rate.total_kgco2e else words.sentence(rate.reason or "no rate"),
+        "detail": item.explanation.detail,
+        "status": words.sentence(rate.status),
+        "method": words.sentence(rate.method) if rate.method else None,
+        "bucket": f"{rate.coverage_bucket}: {words.BUCKETS[rate.coverage_bucket]}",
+        "assumptions": [words.sentence(each) for each in rate.assumptions],
+        "is_other_rate": item.same_rate is False,
+        "lines": words.count(usage.line_items) if usage else words.DASH,
+        "cost": words.money(usage.billed_cost) if usage else words.DASH,
+        "currency": (usage.billing_currency if usage else None) or "",
+        "steps": [
+            {
+                "name": step.name,
+                "expression": step.expression if step.expression != repr(step.value) else None,
+                "value": words.digits(step.value, 4),
+                "exact": plain(step.value),
+                "unit": step.unit,
+                "cited": sorted(numbers[each] for each in step.factor_ids if each in numbers),
+            }
+            for step in item.explanation.steps
+        ],
+        "factors": [
+            {
+                "number": numbers[factor.factor_id],
+                "kind": words.sentence(factor.kind),
+                "key": factor.key,
+                "central": words.digits(factor.central),
+                "low": words.digits(factor.low),
+                "high": words.digits(factor.high),
+                "unit": factor.unit,
+                "boundary": factor.boundary,
+                "vintage": factor.vintage,
+                "evidence": factor.evidence,
+                "source": factor.source,
+                "source_ref": factor.source_ref,
+                "licence": factor.licence,
+                "note": factor.note,
+            }
+            for factor in item.explanation.factors
+        ],
+    }
+
+
+def _sum(item: "ExplainedSku") -> dict[str, str] | None:
+    """Return quantity, rate and product as they are multiplied; None where there is no figure."""
+    usage, total = item.usage, item.explanation.rate.total_kgco2e
+    if usage is None or total is None or usage.total_kgco2e is None or usage.consumed_quantity is None:
+        return None
+    mass = words.scale_for([usage.total_kgco2e])
+    return {
+        "quantity": words.digits(usage.consumed_quantity, 4),
+        "exact_quantity": plain(usage.consumed_quantity),
+        "rate": words.digits(total.central, 4),
+        "exact_rate": plain(total.central),
+        "low": words.digits(total.low),
+        "high": words.digits(total.high),
+        "product": mass.write(usage.total_kgco2e),
+        "exact_product": plain(usage.total_kgco2e),
+        "mass": mass.unit,
+    }
+
+
+def whatif_story(context: "Context", edition: "Edition", view: View, change: Change) -> dict[str, Any]:
+    """Return everything that the what-if page reads; without a change only the form."""
+    restriction = context.caller.restriction
+    regions = context.service.report(edition, restriction, Question(("region_id",))).rows
+    names = sorted({str(row["region_id"]) for row in regions if row["region_id"]})
+    story: dict[str, Any] = {"view": view, "regions": names, "result": None}
+    if change.is_none:
+        return story
+    key = view.by
+    question = Question((key,), view.first, view.last, view.where)
+    found = context.service.what_if(edition, restriction, question, change.swap())
+    rows = found.rows()
+    mass = words.scale_for([row["total_kgco2e_before"] for row in rows])
+    largest = max(
+        (words.decimal_of(row[name]) or Decimal(0) for row in rows for name in _BARS.values()), default=Decimal(0)
+    )
+    overall = found.to_json()["impact_total"]
+    costs = [(words.money(row["billed_cost"]), row["billing_currency"] or "") for row in found.after.total]
+    return {
+        **story,
+        "result": {
+            "changed": words.count(found.changed_skus),
+            "key": words.key_name(key),
+            "mass": mass,
+            "overall": _overall(overall if isinstance(overall, Mapping) else {}),
+            "costs": costs,
+            "rows": [_compared(key, row, mass, largest) for row in rows],
+        },
+    }
+
+
+_BARS: Final = {"before": "total_kgco2e_before", "after": "total_kgco2e_after"}
+
+
+def _overall(row: Mapping[str, object]) -> dict[str, Any]:
+    mass = words.scale_for([row["total_kgco2e_before"]])
+    energy = words.scale_for([row["energy_kwh_before"]], words.ENERGY)
+    return {
+        "mass": mass.unit,
+        "before": mass.write(row["total_kgco2e_before"]),
+        "after": mass.write(row["total_kgco2e_after"]),
+        "difference": _signed(mass, row["total_kgco2e_difference"]),
+        "percent": _percent(row),
+        "direction": _direction(row["total_kgco2e_difference"]),
+        "energy_unit": energy.unit,
+        "energy_before": energy.write(row["energy_kwh_before"]),
+        "energy_after": energy.write(row["energy_kwh_after"]),
+    }
+
+
+def _compared(key: str, row: Mapping[str, object], mass: words.Scale, largest: Decimal) -> dict[str, Any]:
+    return {
+        "name": words.value_name(key, row[key]),
+        "currency": row["billing_currency"] or "",
+        "before": mass.write(row["total_kgco2e_before"]),
+        "after": mass.write(row["total_kgco2e_after"]),
+        "difference": _signed(mass, row["total_kgco2e_difference"]),
+        "percent": _percent(row),
+        "direction": _direction(row["total_kgco2e_difference"]),
+        "bars": {name: _width(row[column], largest) for name, column in _BARS.items()},
+    }
+
+
+def _width(value: object, largest: Decimal) -> float:
+    number = words.decimal_of(value)
+    return 0.0 if number is None or largest <= 0 else round(float(number / largest * 100), 2)
+
+
+def _signed(scale: words.Scale, value: object) -> str:
+    number = words.decimal_of(value)
+    if number is None:
+        return words.DASH
+    return ("+" if number > 0 else "") + scale.write(number)
+
+
+def _percent(row: Mapping[str, object]) -> str:
+    change = ratio(words.decimal_of(row["total_kgco2e_difference"]), words.decimal_of(row["total_kgco2e_before"]))
+    if change is None:
+        return words.DASH
+    return ("+" if change > 0 else "") + words.percent(change)
+
+
+def _direction(value: object) -> str:
+    number = words.decimal_of(value)
+    if number is None or number == 0:
+        return "same"
+    return "up" if number > 0 else "down"

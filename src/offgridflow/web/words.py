@@ -1,0 +1,133 @@
+"""How the page says things: names of keys, units that fit, few digits, a dash for unknown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+DASH: Final = "\u2013"
+
+KEY_NAMES: Final[dict[str, str]] = {
+    "provider": "Provider",
+    "service_name": "Service",
+    "region_id": "Region",
+    "sub_account_id": "Account",
+    "billing_account_id": "Billing account",
+    "service_category": "Category",
+    "resource_id": "Resource",
+    "sku_meter": "Meter",
+    "instance_type": "Instance type",
+    "month": "Month",
+    "source": "Source",
+    "status": "Status",
+    "method": "Method",
+    "coverage_bucket": "Coverage",
+}
+PROVIDERS: Final = {"aws": "AWS", "azure": "Azure", "gcp": "Google Cloud", "oracle": "Oracle"}
+BUCKETS: Final[dict[str, str]] = {
+    "A": "Rated for the SKU itself",
+    "B": "By family or vCPU",
+    "C": "By the service's median",
+    "D": "By spend",
+    "E": "Physical, not estimated",
+    "F": "Not physical",
+}
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def key_name(key: str) -> str:
+    """Return a group key as people read it."""
+    return f"Tag {key.removeprefix('tag:')}" if key.startswith("tag:") else KEY_NAMES.get(key, key.replace("_", " "))
+
+
+def value_name(key: str, value: object) -> str:
+    """Return a value of a key as people read it."""
+    if value is None or value == "":
+        return "(none)"
+    text = str(value)
+    if key == "provider":
+        return PROVIDERS.get(text, text)
+    return month_name(text) if key == "month" else text
+
+
+def month_name(month: str) -> str:
+    """Return ``2025-06`` as Jun 2025."""
+    year, _, number = month.partition("-")
+    return f"{MONTHS[int(number[:2]) - 1]} {year}"
+
+
+def sentence(name: str) -> str:
+    """Return an enum's value as words: ``grid_newest_year`` as Grid newest year."""
+    words = name.replace("_", " ")
+    for known, written in (("pue", "PUE"), ("wue", "WUE"), ("vcpu", "vCPU"), ("acu", "ACU"), (" ai ", " AI ")):
+        words = f" {words} ".replace(f" {known.strip()} ", f" {written.strip()} ").strip()
+    return words[:1].upper() + words[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A unit for a column: what a value is divided by, and the unit's name."""
+
+    divisor: Decimal
+    unit: str
+
+    def write(self, value: object) -> str:
+        """Return a value in this unit, without it."""
+        number = decimal_of(value)
+        return DASH if number is None else digits(number / self.divisor)
+
+
+MASS: Final = (Scale(Decimal(1000), "t"), Scale(Decimal(1), "kg"), Scale(Decimal("0.001"), "g"))
+ENERGY: Final = (Scale(Decimal(1000), "MWh"), Scale(Decimal(1), "kWh"), Scale(Decimal("0.001"), "Wh"))
+WATER: Final = (Scale(Decimal(1000), "m\u00b3"), Scale(Decimal(1), "L"))
+_LEAST: Final = Decimal("0.8")
+
+
+def scale_for(values: Iterable[object], scales: tuple[Scale, ...] = MASS) -> Scale:
+    """Return the unit in which the largest value reads well."""
+    largest = max((abs(number) for number in map(decimal_of, values) if number is not None), default=Decimal(0))
+    for scale in scales:
+        if largest / scale.divisor >= _LEAST:
+            return scale
+    return scales[-1] if largest else scales[len(scales) // 2]
+
+
+def decimal_of(value: object) -> Decimal | None:
+    """Return a number as a Decimal, None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def digits(value: object, significant: int = 3) -> str:
+    """Return a number with three significant digits, whole from 1,000 on; tiny ones with an exponent."""
+    number = decimal_of(value)
+    if number is None:
+        return DASH
+    if number == 0:
+        return "0"
+    if abs(number) < Decimal("0.0005"):
+        mantissa, _, exponent = f"{number:.2e}".partition("e")
+        return f"{mantissa}e{int(exponent)}".replace("-", "\u2212")
+    places = min(max(significant - 1 - number.adjusted(), 0), 6)
+    return f"{round(number, places):,f}".replace("-", "\u2212")
+
+
+def money(value: object) -> str:
+    """Return an amount: whole from 1,000 on, else with cents."""
+    number = decimal_of(value)
+    if number is None:
+        return DASH
+    places = 0 if abs(number) >= 1000 else 2  # noqa: PLR2004  cents stop to matter
+    return f"{round(number, places):,f}".replace("-", "\u2212")
+
+
+def percent(value: object, places: int = 1) -> str:
+    """Return a fraction as a percentage."""
+    number = decimal_of(value)
+    return DASH if number is None else f"{round(number * 100, places):,f} %".replace("-", "\u2212")
+
+
+def count(value: object) -> str:
+    """Return a whole number with thousands apart."""
+    return f"{value:,}" if isinstance(value, int) else DASH

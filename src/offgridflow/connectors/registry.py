@@ -1,7 +1,7 @@
 """Which connectors there are: ours by name, and those of other packages by the entry point ``offgridflow.connectors``.
 
-An entry point names a module-level ``Kind``. Modules are imported when a source of their type is asked for, so that
-nobody pays for the SDKs of clouds that they do not use.
+An entry point names a module-level ``Kind`` or ``ReportKind``. Modules are imported when a source of their type is
+asked for, so that nobody pays for the SDKs of clouds that they do not use.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,15 +14,20 @@ from pydantic import ValidationError
 
 from offgridflow.connectors.buckets import Surroundings
 from offgridflow.connectors.delivery import Connector, Declaration
+from offgridflow.connectors.reports import ReportConnector
 from offgridflow.domain.errors import UsageError
 
 GROUP: Final = "offgridflow.connectors"
 
 _OURS: Final[Mapping[str, str]] = {
+    "aws_carbon_api": "offgridflow.connectors.aws.carbon_api:CARBON_API",
+    "aws_carbon_export": "offgridflow.connectors.aws.carbon_export:CARBON_EXPORT",
     "aws_cur": "offgridflow.connectors.aws.connectors:LEGACY",
     "aws_data_export": "offgridflow.connectors.aws.connectors:DATA_EXPORT",
+    "azure_carbon": "offgridflow.connectors.azure.carbon:CARBON",
     "azure_export": "offgridflow.connectors.azure.connectors:EXPORT",
     "bigquery_export": "offgridflow.connectors.gcp.bigquery:BIGQUERY_EXPORT",
+    "gcp_carbon": "offgridflow.connectors.gcp.carbon:CARBON",
     "gcs_export": "offgridflow.connectors.gcp.connectors:GCS_EXPORT",
 }
 
@@ -35,12 +40,20 @@ class Kind:
     make: Callable[[Any, Surroundings], Connector]
 
 
+@dataclass(frozen=True, slots=True)
+class ReportKind:
+    """A kind of connector of a provider's own figures."""
+
+    declaration: Declaration
+    make: Callable[[Any, Surroundings], ReportConnector]
+
+
 def names() -> tuple[str, ...]:
     """Return the types that a source can have, sorted."""
     return tuple(sorted({*_OURS, *(point.name for point in entry_points(group=GROUP))}))
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> Kind | ReportKind:
     """Return a kind of connector; raise UsageError UNKNOWN_SOURCE_TYPE naming those that there are."""
     if name in _OURS:
         module, _, attribute = _OURS[name].partition(":")
@@ -48,13 +61,13 @@ def kind(name: str) -> Kind:
     else:
         points = entry_points(group=GROUP, name=name)
         found = next((point.load() for point in points), None)
-    if not isinstance(found, Kind):
+    if not isinstance(found, Kind | ReportKind):
         sentence = f"There is no source type '{name}'."
         raise UsageError(sentence, action=f"Use one of: {', '.join(names())}.", code="UNKNOWN_SOURCE_TYPE")
     return found
 
 
-def connect(settings: Mapping[str, object], around: Surroundings) -> Connector:
+def connect(settings: Mapping[str, object], around: Surroundings) -> Connector | ReportConnector:
     """Return the connector of a ``[sources.NAME]`` table; no call is made.
 
     Raises:

@@ -5,11 +5,12 @@ question, and most of them tell a change only by their content. So ``discover`` 
 with an upstream digest where the provider gives one for free, and ``fetch_rows`` brings all rows of it or raises.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from offgridflow.connectors.delivery import CheckReport, Declaration, RefusedDelivery
+from offgridflow.domain.errors import InputError
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reported import ReportedEmission
 
@@ -49,6 +50,22 @@ class ReportRows:
     rows: tuple[ReportedEmission, ...]
     denied: tuple[Denied, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def each_once(rows: Iterable[ReportedEmission], name: str) -> Iterator[ReportedEmission]:
+    """Yield rows of an answer that is grouped; raise InputError REPORTED_TWICE for a group that comes again.
+
+    Pages that shift under way would count a figure twice, and nothing in the sums would show it.
+    """
+    seen: set[tuple[str | None, ...]] = set()
+    for row in rows:
+        places = (row.billing_account_id, row.sub_account_id, row.region_id, row.resource_group, row.resource_id)
+        key = (row.month, row.breakdown.value, row.model_version, row.service_name, *places)
+        if key in seen:
+            sentence = f"The report {name} holds {'/'.join(part for part in key if part)} twice."
+            raise InputError(sentence, action="It is asked for again on the next run.", code="REPORTED_TWICE")
+        seen.add(key)
+        yield row
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ from offgridflow.ledger.records import CommitStatus
 from offgridflow.ledger.rows import add_action, file_digest, sql_list, write_rows
 from offgridflow.ledger.staging import partition_path
 from offgridflow.ledger.storage import Storage
-from offgridflow.ledger.tables import TABLES
+from offgridflow.ledger.tables import TABLES, connect
 
 if TYPE_CHECKING:
     from offgridflow.ledger.committing import World
@@ -250,3 +250,17 @@ def view_of(storage: Storage, head: ReportedHead) -> str:
     return (
         f"SELECT {listed} FROM read_parquet({sql_list(paths)}, hive_partitioning = true, hive_types_autocast = false)"
     )
+
+
+def accounts_of(storage: Storage, live: LiveReport) -> frozenset[str]:
+    """Return the sub-accounts that a live month has rows of."""
+    con = connect()
+    try:
+        rows = con.execute(
+            "SELECT DISTINCT sub_account_id FROM read_parquet(?, hive_partitioning = false) "
+            "WHERE sub_account_id IS NOT NULL",
+            [str(storage.local_path(REPORTED, live.path))],
+        ).fetchall()
+    finally:
+        con.close()
+    return frozenset(row[0] for row in rows)

@@ -44,6 +44,11 @@ def s3_store(settings: S3Settings, door: Door) -> S3Store:
     return S3Store(Once(lambda: _session(settings).client("s3")), settings.bucket, door)
 
 
+def client_of(settings: S3Settings, service: str) -> Any:  # noqa: ANN401 - botocore makes clients from data
+    """Return a client of any service under the same access; raise MissingExtraError without boto3."""
+    return _session(settings).client(service)
+
+
 def check_identity(settings: S3Settings, door: Door) -> CheckStep:
     """Try who we are, and to become the role of the settings."""
 
@@ -78,7 +83,7 @@ class _Clients:
         return self._session.create_client(
             service,
             region_name=self._settings.region or self._session.get_config_variable("region") or "us-east-1",
-            endpoint_url=self._settings.endpoint_url if service == "s3" else self._settings.sts_endpoint_url,
+            endpoint_url=self._settings.sts_endpoint_url if service == "sts" else self._settings.endpoint_url,
             config=self._config,
         )
 

@@ -17,7 +17,15 @@ from google.auth.exceptions import RefreshError
 from google.cloud import bigquery
 
 from offgridflow.cloud.door import Door, Rules
-from offgridflow.cloud.errors import AuthError, BadRequestError, FatalError, NextRunError, NotFoundError, TransientError
+from offgridflow.cloud.errors import (
+    AuthError,
+    BadRequestError,
+    ClassifiedError,
+    FatalError,
+    NextRunError,
+    NotFoundError,
+    TransientError,
+)
 from offgridflow.cloud.events import Called, Event, Retried
 from offgridflow.cloud.pace import Limiters
 from offgridflow.cloud.pages import PAGE_LOOP
@@ -28,7 +36,7 @@ from offgridflow.connectors.gcp.bigquery import BIGQUERY_EXPORT, BigQuerySetting
 from offgridflow.connectors.gcp.bigquery_client import DATA_ROLE, JOB_ROLE, Patience, Query, Warehouse
 from offgridflow.domain.errors import ConservationError, InputError
 from offgridflow.domain.periods import Month
-from offgridflow.testing import Answer, Cut, Dialect, Reset, SimulatedTime, throttled
+from offgridflow.testing import Answer, Corrupt, Cut, Dialect, Reset, Seen, SimulatedTime, throttled
 from offgridflow.testing.bigquery import FakeBigQuery
 from support.bigquery_bill import PROJECT, SCHEMA, TABLE, credit, line
 
@@ -246,6 +254,36 @@ def test_what_passes_is_tried_again_and_the_figures_are_right(site: Site, fault:
     source = site.connect()
     rows = rows_of(site, source, deliveries(source)[0])
     assert sum(int(row["line_items"]) for row in rows) == 5
+    assert site.retries() == 1
+
+
+@pytest.mark.parametrize("at_byte", [0, 30, 300, 900])
+def test_a_corrupt_page_is_never_kept_with_other_money(site: Site, at_byte: int) -> None:
+    """A flipped byte ends as a provider's error or is tried again; lines and money that came through are whole."""
+    source = site.connect()
+    january = deliveries(source)[0]
+    site.server.cloud.inject(Corrupt(at_byte), path=site.server.data_path(3))
+    try:
+        rows = rows_of(site, source, january)
+    except (ClassifiedError, ConservationError):
+        assert kept(site) == []
+    else:
+        assert sum(int(row["line_items"]) for row in rows) == 5
+        assert sum(Decimal(row["billed_cost"]) for row in rows) == Decimal("20.312888")
+    again = rows_of(site, site.connect(), january)
+    assert sum(int(row["line_items"]) for row in again) == 5
+
+
+def test_a_cell_that_cannot_be_read_is_asked_for_again(site: Site) -> None:
+    """An amount with a broken digit is no amount: the page is fetched once more, and nothing is lost."""
+    source = site.connect()
+    january = deliveries(source)[0]
+    rows_of(site, source, january)
+    body = site.server.cloud.reply(Seen("GET", site.server.data_path(3), {}, {})).body
+    other = Cache(site.folder / "other")
+    site.server.cloud.inject(Corrupt(body.index(b"0.352888")), path=site.server.data_path(5))
+    (part,) = source.fetch(january, other)
+    assert part.path.stat().st_size > 0
     assert site.retries() == 1
 
 

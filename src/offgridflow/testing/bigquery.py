@@ -119,6 +119,7 @@ class FakeBigQuery:
         self.queries: list[str] = []
         self._con = duckdb.connect()
         self._con.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._con.execute("SET enable_progress_bar = false")
         for macro in _MACROS:
             self._con.execute(macro)
         self._lock = threading.RLock()

@@ -132,7 +132,10 @@ class Warehouse:
             destination, page_size=page_size, page_token=token, retry=_NO_RETRY, timeout=_TIMEOUT_SECONDS
         )
         page = next(found.pages, None)
-        rows = [dict(row.items()) for row in page] if page is not None else []
+        try:
+            rows = [dict(row.items()) for row in page or ()]
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            raise TransientError(Failure(PROVIDER, "tabledata.list", code="UNREADABLE_ANSWER")) from None
         return Page(rows, found.next_page_token)
 
     def _finished(self, query: Query) -> "QueryJob":

@@ -7,7 +7,7 @@ error never silently means a default.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -125,6 +125,32 @@ class ApiSettings(Strict):
     session_hours: float = Field(default=12, gt=0)
 
 
+class RunSettings(Strict):
+    """When the worker runs, how long it waits for another one, and where it keeps its history (docs/operations.md)."""
+
+    schedule: str = "17 5 * * *"
+    jitter_seconds: float = Field(default=300, ge=0)
+    catch_up: Literal["skip", "once"] = "once"
+    probe_hours: float = Field(default=24, gt=0)
+    lock_wait_seconds: float = Field(default=3600, ge=0)
+    lock_dsn: SecretStr | None = None
+    state: Path | None = None
+    prometheus_port: int | None = Field(default=None, ge=0, le=65535)
+    prometheus_host: str = "127.0.0.1"
+    otlp_endpoint: str | None = None
+
+
+class AlertSettings(Strict):
+    """What is worth telling somebody, and whom (docs/operations.md)."""
+
+    stale_hours: float = Field(default=72, gt=0)
+    coverage_drop: float = Field(default=0.05, gt=0, le=1)
+    total_jump: float = Field(default=0.5, gt=0)
+    webhook_url: str | None = None
+    webhook_secret: SecretStr | None = None
+    webhook_networks: tuple[str, ...] = ()
+
+
 class Settings(BaseSettings):
     """All settings."""
 
@@ -140,6 +166,8 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     methodology: MethodologySettings = MethodologySettings()
     api: ApiSettings = ApiSettings()
+    run: RunSettings = RunSettings()
+    alerts: AlertSettings = AlertSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     cache_folder: Path = Path(".offgridflow-cache")
 

@@ -16,7 +16,20 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from offgridflow.cloud import telemetry
 from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.errors import Failure, TransientError
-from offgridflow.cloud.events import Called, Event, PageFetched, Received, Retried, Scanned, SpanKind, listeners, span
+from offgridflow.cloud.events import (
+    Alerted,
+    Called,
+    Event,
+    Lagged,
+    PageFetched,
+    PeriodDone,
+    Received,
+    Retried,
+    Scanned,
+    SpanKind,
+    listeners,
+    span,
+)
 from offgridflow.cloud.pages import Page, Walk, by_cursor
 from offgridflow.cloud.telemetry import INSTRUMENTS, Attribute, Kind, Metric, TelemetrySettings, measurements
 from offgridflow.domain.errors import MissingExtraError
@@ -30,6 +43,9 @@ EVENTS: list[Event] = [
     PageFetched("aws", "List", 1, 7, 7),
     Received("aws", "Get", 1_000),
     Scanned("aws", "scan", 250),
+    PeriodDone("aws", "ingest", "committed"),
+    Lagged("billing", 7_200.0),
+    Alerted("source_stale"),
 ]
 
 
@@ -67,6 +83,9 @@ def test_metrics_of_events() -> None:
     assert found[Metric.BYTES] == [{**get, "n": 1_000, "sum": None}]
     assert found[Metric.PAGES] == [{"provider": "aws", "operation": "List", "n": 1, "sum": None}]
     assert found[Metric.ITEMS] == [{"provider": "aws", "operation": "List", "n": 7, "sum": None}]
+    assert found[Metric.PERIODS] == [{"provider": "aws", "outcome": "committed", "n": 1, "sum": None}]
+    assert found[Metric.LAG] == [{"source": "billing", "n": 7_200.0, "sum": None}]
+    assert found[Metric.ALERTS] == [{"kind": "source_stale", "n": 1, "sum": None}]
     assert found[Metric.LINES] == [{"provider": "aws", "operation": "scan", "n": 250, "sum": None}]
     provider.shutdown()
 
@@ -155,7 +174,7 @@ def test_prometheus_serves_every_metric() -> None:
         text = answer.read().decode()
     for metric, what in INSTRUMENTS.items():
         name = metric.replace(".", "_") + {Kind.COUNTER: "_total", Kind.HISTOGRAM: "_count", Kind.GAUGE: ""}[what.kind]
-        assert re.search(rf"^{name}\{{.*provider=\"aws\".*\}} \d", text, re.MULTILINE), name
+        assert re.search(rf"^{name}\{{.*{what.attributes[0]}=\"\w+\".*\}} \d", text, re.MULTILINE), name
     assert 'offgridflow_provider_calls_total{error_class="transient",operation="Get"' in text
     running.close()
     with pytest.raises(OSError, match="refused"):

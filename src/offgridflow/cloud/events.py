@@ -103,6 +103,28 @@ class Scanned(AtProvider):
     lines: int
 
 
+@dataclass(frozen=True, slots=True)
+class PeriodDone(AtProvider):
+    """A run is done with one (source, billing period, currency): ``committed``, ``unchanged`` or ``failed``."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lagged(Event):
+    """How old the newest delivery of a configured source is."""
+
+    source: str
+    lag_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted(Event):
+    """Something is worth telling somebody; the pipeline's ``AlertKind`` says what."""
+
+    kind: str
+
+
 Listener = Callable[[Event], None]
 
 

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from offgridflow.cloud.events import (
     OK,
+    Alerted,
     Called,
     Ended,
     Event,
+    Lagged,
     Listener,
     PageFetched,
+    PeriodDone,
     Received,
     Retried,
     Scanned,
@@ -57,6 +60,9 @@ class Metric(StrEnum):
     LIMITER_WAIT = "offgridflow.provider.limiter.wait.seconds"
     LIMITER_LEFT = "offgridflow.provider.limiter.left"
     RETRY_LEFT = "offgridflow.provider.retry.left"
+    PERIODS = "offgridflow.run.periods"
+    LAG = "offgridflow.source.lag.seconds"
+    ALERTS = "offgridflow.alerts"
 
 
 class Attribute(StrEnum):
@@ -66,6 +72,8 @@ class Attribute(StrEnum):
     OPERATION = "operation"
     OUTCOME = "outcome"
     ERROR_CLASS = "error_class"
+    SOURCE = "source"
+    KIND = "kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,14 @@ INSTRUMENTS: Final[Mapping[Metric, Instrument]] = {
     Metric.LIMITER_WAIT: Instrument(Kind.HISTOGRAM, "s", "Wait for the limiter before an attempt"),
     Metric.LIMITER_LEFT: Instrument(Kind.GAUGE, "{token}", "Calls that the limiter would let pass at once"),
     Metric.RETRY_LEFT: Instrument(Kind.GAUGE, "{token}", "What the retry quota still holds, of 500"),
+    Metric.PERIODS: Instrument(
+        Kind.COUNTER,
+        "{period}",
+        "Periods that runs are done with, by outcome",
+        (Attribute.PROVIDER, Attribute.OUTCOME),
+    ),
+    Metric.LAG: Instrument(Kind.GAUGE, "s", "Age of the newest delivery of a configured source", (Attribute.SOURCE,)),
+    Metric.ALERTS: Instrument(Kind.COUNTER, "{alert}", "Alerts, by kind", (Attribute.KIND,)),
 }
 """Every metric; docs/cloud.md shows the same table (a test compares the two)."""
 
@@ -140,6 +156,18 @@ def measurements(event: Event) -> list[tuple[Metric, float, Labels]]:
         case Scanned(provider=provider, operation=operation, lines=amount):
             at = {Attribute.PROVIDER.value: provider, Attribute.OPERATION.value: operation}
             return [(Metric.LINES, amount, at)]
+        case _:
+            return _of_runs(event)
+
+
+def _of_runs(event: Event) -> list[tuple[Metric, float, Labels]]:
+    match event:
+        case PeriodDone(provider=provider, outcome=outcome):
+            return [(Metric.PERIODS, 1, {Attribute.PROVIDER.value: provider, Attribute.OUTCOME.value: outcome})]
+        case Lagged(source=source, lag_seconds=seconds):
+            return [(Metric.LAG, seconds, {Attribute.SOURCE.value: source})]
+        case Alerted(kind=kind):
+            return [(Metric.ALERTS, 1, {Attribute.KIND.value: kind})]
         case _:
             return []
 

@@ -21,11 +21,15 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a source, file or period failed: a stable code, one sentence, and what to do next."""
+    """Why a source, file or period failed: a stable code, one sentence, and what to do next.
+
+    ``retry_class`` says when it is worth another run; see ``pipeline.failures``.
+    """
 
     code: str
     sentence: str
     action: str
+    retry_class: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from offgridflow.connectors.model import FilePart, IgnoredReason, PartScan
 from offgridflow.connectors.model import Limits as FileLimits
 from offgridflow.domain.errors import OffGridFlowError
 from offgridflow.formats import Format, detect, refusal
+from offgridflow.pipeline.failures import retry_class_of
 from offgridflow.pipeline.model import Failure, Limits, PeriodResult, Progress
 
 
@@ -81,7 +82,7 @@ _QUIETLY_IGNORED = frozenset({IgnoredReason.HIDDEN, IgnoredReason.SIDE_FILE, Ign
 
 def failure_of(error: OffGridFlowError) -> Failure:
     """Return the failure record of an error."""
-    return Failure(error.code, error.sentence, error.action)
+    return Failure(error.code, error.sentence, error.action, retry_class_of(error))
 
 
 def _failed_file(error: OffGridFlowError) -> PeriodResult:

@@ -56,11 +56,14 @@ def ingest_configured(
     options: IngestOptions | None = None,
     progress: Progress = no_progress,
 ) -> IngestResult:
-    """Ingest what is new or restated of the configured sources with these names, of all where none is named."""
-    from offgridflow.pipeline.sources import chosen_sources, ingest_sources  # noqa: PLC0415 - loads the connectors
+    """Ingest what is new or restated of the configured sources with these names, of all where none is named.
 
-    chosen = chosen_sources(settings.sources, names)
-    return ingest_sources(source_run(ledger_uri, settings, options, progress), chosen)
+    It is a run like a worker's: noted in the history, alone on each account. What is named is tried even if it is held.
+    """
+    from offgridflow.pipeline.worker import Errand, run_once  # noqa: PLC0415 - loads the connectors
+
+    errand = Errand(ledger_uri, settings, options or options_of(settings), tuple(names), "ingest", progress)
+    return run_once(errand).result
 
 
 def check_configured(names: Sequence[str], settings: Settings) -> "list[CheckReport]":

@@ -10,15 +10,17 @@ from offgridflow.connectors.buckets import Surroundings
 from offgridflow.connectors.cache import Cache
 from offgridflow.connectors.delivery import CheckReport, CheckStep, Connector, Delivery, RefusedDelivery
 from offgridflow.connectors.registry import connect
+from offgridflow.connectors.reports import ReportConnector
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.domain.periods import Month
 from offgridflow.formats import format_by_name, registry
 from offgridflow.ledger import Ledger, LiveCommit
 from offgridflow.pipeline.ingest import Expected, ingest_parts
-from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
+from offgridflow.pipeline.model import Failure, IngestOptions, IngestResult, PeriodResult, Ports
 from offgridflow.pipeline.period import read_back
 from offgridflow.pipeline.plan import failure_of
 from offgridflow.pipeline.recipe import Kitchen
+from offgridflow.pipeline.reported import ingest_reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,14 @@ class SourceRun:
     door: Door
 
 
-Connect = Callable[[Mapping[str, object], Surroundings], Connector]
+Connect = Callable[[Mapping[str, object], Surroundings], Connector | ReportConnector]
+Gate = Callable[[str, Delivery], Failure | None]
+"""Asked before a delivery is fetched, with its source; a failure that it gives stands for the delivery, untried."""
+
+
+def open_gate(source: str, delivery: Delivery) -> Failure | None:  # noqa: ARG001 - see Gate
+    """Let every delivery through."""
+    return None
 
 
 def chosen_sources(configured: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
@@ -60,7 +69,7 @@ def ingest_sources(run: SourceRun, sources: Mapping[str, Mapping[str, Any]], mak
     for name, settings in sources.items():
         try:
             connector = make(settings, surroundings_of(run, name))
-            for found in _ingest_source(run, name, connector):
+            for found in ingest_source(run, name, connector):
                 results.extend(found.periods)
                 notes.extend(found.notes)
         except OffGridFlowError as error:
@@ -89,7 +98,16 @@ def check_sources(
     return reports
 
 
-def _ingest_source(run: SourceRun, name: str, connector: Connector) -> Iterator[IngestResult]:
+def ingest_source(
+    run: SourceRun, name: str, connector: Connector | ReportConnector, gate: Gate = open_gate
+) -> Iterator[IngestResult]:
+    """Yield the result of each delivery of a source as it is done.
+
+    Raises OffGridFlowError where the listing itself fails; what is wrong with one delivery is in its result.
+    """
+    if isinstance(connector, ReportConnector):
+        yield from ingest_reports(run, name, connector)
+        return
     since, until = (_month(text) for text in (run.options.first_period, run.options.last_period))
     for found in connector.discover(since, until):
         if isinstance(found, RefusedDelivery):
@@ -97,18 +115,21 @@ def _ingest_source(run: SourceRun, name: str, connector: Connector) -> Iterator[
             failed = PeriodResult(name, period, None, None, None, "failed", error=failure_of(found.error))
             yield IngestResult((failed,))
             continue
-        yield _ingest_delivery(run, name, connector, found)
+        yield _ingest_delivery(run, connector, found, gate)
 
 
 def _month(text: str | None) -> Month | None:
     return None if text is None else Month.parse(text)
 
 
-def _ingest_delivery(run: SourceRun, name: str, connector: Connector, delivery: Delivery) -> IngestResult:
-    period = str(delivery.billing_period)
+def _ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery, gate: Gate) -> IngestResult:
+    name, period = delivery.source, str(delivery.billing_period)
     live = run.ledger.live().get((name, period))
     if live is not None and not run.options.full and _is_same(run, live, delivery):
         return IngestResult(tuple(read_back(run.ledger, [live], "unchanged")))
+    held = gate(name, delivery)
+    if held is not None:
+        return IngestResult((PeriodResult(name, period, delivery.provider, None, None, "failed", error=held),))
     cache = Cache(run.cache_folder)
     try:
         run.ports.progress("fetch", f"{name} {period}", 0, len(delivery.parts))

@@ -1,0 +1,86 @@
+"""``offgridflow run``: every configured source once, or by the schedule of the settings until it is asked to stop."""
+
+import dataclasses
+import signal
+import threading
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from offgridflow.cli.commands.ingest import answer_of, month_of
+from offgridflow.cli.options import Format, FormatOption, LedgerOption
+from offgridflow.cli.output import emit
+from offgridflow.cli.session import ledger_uri, progress, settings
+
+if TYPE_CHECKING:
+    from offgridflow.pipeline.worker import Errand
+
+ORDER = 22
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    *,
+    schedule: Annotated[
+        bool, typer.Option("--schedule", help="Run by run.schedule of the settings until SIGTERM.")
+    ] = False,
+    date_from: Annotated[
+        str | None, typer.Option("--from", metavar="YYYY-MM", help="First billing period, inclusive.")
+    ] = None,
+    date_to: Annotated[
+        str | None, typer.Option("--to", metavar="YYYY-MM", help="Last billing period, inclusive.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read again what is unchanged, and try what is held.")] = False,
+    ledger: LedgerOption = None,
+    form: FormatOption = Format.TABLE,
+) -> None:
+    """Ask every configured source for what is new or restated, once or by the schedule; log as JSON on stderr.
+
+    What fails is tried again by the next run, or held where only a change can help. SIGTERM ends the run after the
+    billing period that it is at, with exit code 0.
+    """
+    from offgridflow.pipeline.service import options_of  # noqa: PLC0415  the engine is late
+    from offgridflow.pipeline.worker import Errand, run_once, work_by_schedule  # noqa: PLC0415  see above
+
+    chosen = settings()
+    first, last = month_of("--from", date_from), month_of("--to", date_to)
+    options = dataclasses.replace(options_of(chosen), first_period=first, last_period=last, full=full)
+    errand = Errand(ledger_uri(ledger), chosen, options)
+    flag = _asked_to_stop()
+    _configure_logs(errand)
+    if schedule:
+        work_by_schedule(errand, flag)
+        return
+    with progress() as listen:
+        report = run_once(dataclasses.replace(errand, progress=listen), flag.is_set)
+    emit(answer_of(report.result), form)
+    if report.result.status != "ok":
+        raise typer.Exit(1)
+
+
+def _asked_to_stop() -> threading.Event:
+    """Return a flag that SIGTERM and SIGINT set; a second signal of a kind ends the process at once."""
+    flag = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of handlers
+        signal.signal(number, signal.SIG_DFL)
+        flag.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    return flag
+
+
+def _configure_logs(errand: "Errand") -> None:
+    """Log as JSON, without the secrets that the settings hold."""
+    from offgridflow.cloud import logs  # noqa: PLC0415  the door is late
+    from offgridflow.cloud.redact import Redactor, Secret  # noqa: PLC0415  see above
+
+    alerts, worker = errand.settings.alerts, errand.settings.run
+    secrets = [Secret(each.get_secret_value()) for each in (alerts.webhook_secret, worker.lock_dsn) if each is not None]
+    logs.configure(redactor=Redactor(secrets))

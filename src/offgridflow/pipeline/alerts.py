@@ -1,0 +1,150 @@
+"""What is worth telling somebody after a run: a stale source, less coverage, a jump of the total, more quarantine."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import duckdb
+
+from offgridflow.domain.identity import digest_of
+from offgridflow.domain.model import USAGE
+from offgridflow.domain.periods import Month
+from offgridflow.ledger import Ledger
+from offgridflow.pipeline.freshness import Freshness
+from offgridflow.settings import AlertSettings
+
+PeriodKey = tuple[str, str]
+
+
+class AlertKind(StrEnum):
+    """What happened."""
+
+    SOURCE_STALE = "source_stale"
+    COVERAGE_FELL = "coverage_fell"
+    TOTAL_JUMPED = "total_jumped"
+    QUARANTINE_GREW = "quarantine_grew"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One thing to tell. ``alert_id`` is the same for the same fact, so that it is told once."""
+
+    kind: AlertKind
+    source: str
+    billing_period: str | None
+    sentence: str
+    alert_id: str
+
+    def body(self, at: datetime) -> str:
+        """Return the alert as the JSON that a webhook gets; keys are stable, none holds a secret."""
+        return json.dumps({**asdict(self), "at": at.isoformat()}, sort_keys=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is compared of one live period. ``coverage`` is the estimated share of its cost, None where it cost nothing.
+
+    ``committed_at`` tells whether the month was over when it was read.
+    """
+
+    commit_id: str
+    committed_at: datetime
+    total_kgco2e: Decimal
+    coverage: float | None
+    quarantined_lines: int
+
+    def is_closed(self, period: str) -> bool:
+        """Whether the month was over when this was committed, so that its total is comparable."""
+        return self.committed_at >= Month.parse(period).next().start
+
+
+_WEIGHT = "greatest(coalesce(billed_cost, 0), coalesce(effective_cost, 0), 0)"
+_FIGURES = f"""
+    SELECT coalesce(sum(total_kgco2e::DECIMAL(38,15)), 0),
+        sum({_WEIGHT}) FILTER (status IN ('estimated', 'fallback')), sum({_WEIGHT}),
+        (SELECT count(*) FROM quarantine WHERE source = $source AND billing_period = $period)
+    FROM emissions WHERE charge_class = '{USAGE}' AND source = $source AND billing_period = $period
+"""
+
+
+def figures_of(ledger: Ledger, version: int, keys: Iterable[PeriodKey]) -> dict[PeriodKey, Figures]:
+    """Return the figures of those periods that are live at a version."""
+    con = duckdb.connect()
+    try:
+        ledger.snapshot(version).attach(con)
+        rows = con.execute("SELECT source, billing_period, commit_id, committed_at FROM commits").fetchall()
+        live = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+        return {key: _figures(con, key, live[key]) for key in sorted(set(keys) & set(live))}
+    finally:
+        con.close()
+
+
+def _figures(con: duckdb.DuckDBPyConnection, key: PeriodKey, commit: tuple[str, datetime]) -> Figures:
+    row = con.execute(_FIGURES, {"source": key[0], "period": key[1]}).fetchall()[0]
+    total, covered, weight, quarantined = row
+    coverage = float((covered or Decimal(0)) / weight) if weight else None
+    return Figures(*commit, total, coverage, quarantined)
+
+
+def with_months_before(keys: Iterable[PeriodKey]) -> set[PeriodKey]:
+    """Return the periods together with the month before each, of the same source."""
+    return {found for key in keys for found in (key, _before(key))}
+
+
+def compare(
+    before: Mapping[PeriodKey, Figures], after: Mapping[PeriodKey, Figures], limits: AlertSettings
+) -> Iterator[Alert]:
+    """Yield what is worth telling of the periods that were committed between two versions.
+
+    A period is compared with what it replaced, a new one with the month before of its source. Totals are compared only
+    of months that were over when they were read: an open month grows every day.
+    """
+    for key, new in sorted(after.items()):
+        old = before.get(key)
+        if old is not None and old.commit_id == new.commit_id:
+            continue
+        yield from _compare_period(key, old or after.get(_before(key)), new, limits, is_same_month=old is not None)
+
+
+def _before(key: PeriodKey) -> PeriodKey:
+    month = Month.parse(key[1])
+    earlier = Month(month.year - 1, 12) if month.month == 1 else Month(month.year, month.month - 1)
+    return (key[0], str(earlier))
+
+
+def _compare_period(
+    key: PeriodKey, old: Figures | None, new: Figures, limits: AlertSettings, *, is_same_month: bool
+) -> Iterator[Alert]:
+    source, period = key
+    against = "before" if is_same_month else "the month before"
+    quarantined = old.quarantined_lines if old is not None and is_same_month else 0
+    if new.quarantined_lines > quarantined:
+        sentence = f"{source} {period}: {new.quarantined_lines} lines stand in quarantine, {quarantined} before."
+        yield _alert(AlertKind.QUARANTINE_GREW, key, new, sentence)
+    if old is None:
+        return
+    if old.coverage is not None and new.coverage is not None and old.coverage - new.coverage > limits.coverage_drop:
+        sentence = f"{source} {period}: {new.coverage:.1%} of the cost is estimated, {old.coverage:.1%} {against}."
+        yield _alert(AlertKind.COVERAGE_FELL, key, new, sentence)
+    is_closed = new.is_closed(period) and (not is_same_month or old.is_closed(period))
+    change = new.total_kgco2e - old.total_kgco2e
+    if is_closed and old.total_kgco2e > 0 and abs(change) > Decimal(str(limits.total_jump)) * old.total_kgco2e:
+        sentence = f"{source} {period}: {new.total_kgco2e:.3f} kgCO2e, {old.total_kgco2e:.3f} {against}."
+        yield _alert(AlertKind.TOTAL_JUMPED, key, new, sentence)
+
+
+def _alert(kind: AlertKind, key: PeriodKey, new: Figures, sentence: str) -> Alert:
+    return Alert(kind, key[0], key[1], sentence, digest_of([kind.value, *key, new.commit_id])[:32])
+
+
+def stale(found: Iterable[Freshness], limits: AlertSettings) -> Iterator[Alert]:
+    """Yield an alert for each source that is stale; the same silence is told once."""
+    for each in found:
+        if each.is_stale(limits.stale_hours) and each.committed_at is not None:
+            since = each.committed_at.isoformat(timespec="minutes")
+            sentence = f"{each.source}: nothing new since {since}, more than {limits.stale_hours:g} hours."
+            alert_id = digest_of([AlertKind.SOURCE_STALE.value, each.source, each.committed_at.isoformat()])[:32]
+            yield Alert(AlertKind.SOURCE_STALE, each.source, None, sentence, alert_id)

@@ -1,0 +1,238 @@
+"""What runs unattended: one run with its alerts, or one after another by a schedule until somebody asks it to stop."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from threading import Event as Flag
+from typing import Protocol
+
+from offgridflow.cloud import telemetry
+from offgridflow.cloud.door import Door
+from offgridflow.cloud.events import Alerted, Lagged, Listener, PeriodDone, listeners, no_listener
+from offgridflow.cloud.logs import log_listener
+from offgridflow.connectors.registry import connect
+from offgridflow.domain.errors import OffGridFlowError, UsageError
+from offgridflow.ledger import Ledger
+from offgridflow.pipeline import alerts
+from offgridflow.pipeline.alerts_webhook import Webhook, networks_of
+from offgridflow.pipeline.freshness import freshness_of
+from offgridflow.pipeline.locks import FileLocks, Locks, PostgresLocks
+from offgridflow.pipeline.model import IngestOptions, Progress, no_progress, utc_now
+from offgridflow.pipeline.runner import InProcessRunner, Runner, RunReport, Stop, Task, never
+from offgridflow.pipeline.runs import RunStore, store_of
+from offgridflow.pipeline.schedule import Due, Schedule
+from offgridflow.pipeline.service import source_run
+from offgridflow.pipeline.sources import Connect, chosen_sources
+from offgridflow.settings import Settings
+
+_logger = logging.getLogger(__name__)
+_LONGEST_NAP_SECONDS = 60.0
+_MOST_TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What is to be run: which sources into which ledger under which settings, and who asked.
+
+    ``names`` empty means all sources; what is named is tried even if it is held.
+    """
+
+    ledger_uri: str
+    settings: Settings
+    options: IngestOptions
+    names: tuple[str, ...] = ()
+    origin: str = "run"
+    progress: Progress = no_progress
+    make: Connect = connect
+    now: Callable[[], datetime] = utc_now
+    listener: Listener | None = None
+
+
+class Send(Protocol):
+    """Delivers one alert."""
+
+    def send(self, alert_id: str, body: str, at: datetime) -> bool:
+        """Return whether it was taken. Raises UsageError where it must not be sent there."""
+
+
+def run_once(errand: Errand, stop: Stop = never, scheduled_for: datetime | None = None) -> RunReport:
+    """Do one run: ingest, note, tell what is worth telling.
+
+    Raises UsageError and LedgerError where nothing can be begun; what fails on the way is in the report.
+    """
+    chosen = chosen_sources(errand.settings.sources, errand.names)
+    shared = source_run(errand.ledger_uri, errand.settings, errand.options, errand.progress)
+    listener = errand.listener or no_listener
+    shared = replace(shared, door=Door(listener=listener), ports=replace(shared.ports, now=errand.now))
+    store = store_of(shared.ledger, errand.settings.run.state)
+    runner: Runner = runner_of(errand, store)
+    retry_held = errand.options.full or bool(errand.names)
+    task = Task(chosen, shared, errand.origin, retry_held, scheduled_for)
+    report = runner.run(task, stop)
+    for period in report.result.periods:
+        listener(PeriodDone(period.provider or "", "ingest", period.status))
+    _tell(errand, shared.ledger, store, report, listener)
+    return report
+
+
+def runner_of(errand: Errand, store: RunStore) -> InProcessRunner:
+    """Return the runner that the settings ask for."""
+    chosen = errand.settings.run
+    locks: Locks = FileLocks(store.folder / "locks", chosen.lock_wait_seconds)
+    if chosen.lock_dsn is not None:
+        locks = PostgresLocks(chosen.lock_dsn.get_secret_value(), chosen.lock_wait_seconds)
+    return InProcessRunner(store, locks, timedelta(hours=chosen.probe_hours), errand.make)
+
+
+def _tell(errand: Errand, ledger: Ledger, store: RunStore, report: RunReport, listener: Listener) -> None:
+    """Find alerts, keep and log them, send what is unsent. What goes wrong here does not undo the run: it is logged."""
+    try:
+        found = list(_found(errand, ledger, store, report, listener))
+        keep(store, report.run_id, found, errand.now(), listener)
+        webhook = webhook_of(errand.settings)
+        if webhook is not None:
+            send_unsent(store, webhook, errand.now)
+    except OffGridFlowError as error:
+        _logger.warning("alerts failed", extra={"fields": {"error_code": error.code, "sentence": error.sentence}})
+
+
+def _found(
+    errand: Errand, ledger: Ledger, store: RunStore, report: RunReport, listener: Listener
+) -> Iterator[alerts.Alert]:
+    limits = errand.settings.alerts
+    changed = {
+        (str(period.source), str(period.billing_period))
+        for period in report.result.periods
+        if period.status == "committed"
+    }
+    if changed:
+        keys = alerts.with_months_before(changed)
+        before, after = (alerts.figures_of(ledger, version, keys) for version in report.versions)
+        yield from alerts.compare(before, after, limits)
+    names = errand.settings.sources
+    fresh = freshness_of(names, ledger.live().values(), store.checks(), errand.now())
+    for each in fresh:
+        if each.lag_hours is not None:
+            listener(Lagged(each.source, each.lag_hours * 3600))
+    yield from alerts.stale(fresh, limits)
+
+
+def keep(
+    store: RunStore, run_id: str, found: Iterable[alerts.Alert], at: datetime, listener: Listener
+) -> list[alerts.Alert]:
+    """Keep and log those alerts that are new; return them."""
+    known = store.known_alerts()
+    new = [alert for alert in found if alert.alert_id not in known]
+    store.add_alerts(run_id, at, {alert.alert_id: alert.body(at) for alert in new})
+    for alert in new:
+        fields = {"kind": alert.kind.value, "source": alert.source, "billing_period": alert.billing_period}
+        _logger.warning(alert.sentence, extra={"fields": fields})
+        listener(Alerted(alert.kind.value))
+    return new
+
+
+def webhook_of(settings: Settings) -> Webhook | None:
+    """Return the webhook of the settings, None where there is none. Raises UsageError for one without a secret."""
+    chosen = settings.alerts
+    if chosen.webhook_url is None:
+        return None
+    if chosen.webhook_secret is None:
+        sentence = "alerts.webhook_url is set and alerts.webhook_secret is not, so that nobody could trust the alerts."
+        raise UsageError(sentence, action="Set OFFGRIDFLOW_ALERTS__WEBHOOK_SECRET.")
+    secret = chosen.webhook_secret.get_secret_value().encode()
+    return Webhook(chosen.webhook_url, secret, networks_of(chosen.webhook_networks))
+
+
+def send_unsent(store: RunStore, to: Send, now: Callable[[], datetime]) -> int:
+    """Send each alert that was not taken yet, once; return how many were taken. After eight tries one is given up."""
+    taken = 0
+    for alert_id, body in store.unsent(_MOST_TRIES):
+        at = now()
+        is_taken = to.send(alert_id, body, at)
+        store.tried(alert_id, at if is_taken else None)
+        taken += is_taken
+    return taken
+
+
+class Worker:
+    """Runs by a schedule until ``flag`` is set; a run under way ends with the delivery that it is at.
+
+    Args:
+        schedule: when.
+        last_scheduled: gives the latest instant of the schedule for which a run ended.
+        once: does the run of an instant, until the stop says so.
+        flag: set from a signal handler.
+        now: the wall clock; read again and again, so that a clock that is set is followed.
+        nap: waits so many seconds or until the flag is set.
+
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        last_scheduled: Callable[[], datetime | None],
+        once: Callable[[datetime, Stop], object],
+        flag: Flag,
+        now: Callable[[], datetime] = utc_now,
+        nap: Callable[[float], object] | None = None,
+    ) -> None:
+        self._schedule = schedule
+        self._last_scheduled = last_scheduled
+        self._once = once
+        self._flag = flag
+        self._now = now
+        self._nap = nap or flag.wait
+
+    def work(self) -> int:
+        """Work until the flag is set; return how many runs were done."""
+        runs = 0
+        last = self._last_scheduled()
+        while not self._flag.is_set():
+            due = self._schedule.next_due(self._now(), last)
+            if not self._wait_for(due):
+                break
+            try:
+                self._once(due.scheduled_for, self._flag.is_set)
+            except OffGridFlowError as error:
+                fields = {"error_code": error.code, "sentence": error.sentence, "action": error.action}
+                _logger.exception("run failed", extra={"fields": fields})
+            last = due.scheduled_for
+            runs += 1
+        return runs
+
+    def _wait_for(self, due: Due) -> bool:
+        """Wait in short naps by the clock as it is; return False where the worker is to stop."""
+        while not self._flag.is_set():
+            left = (due.begins_at - self._now()).total_seconds()
+            if left <= 0:
+                return True
+            self._nap(min(left, _LONGEST_NAP_SECONDS))
+        return False
+
+
+def work_by_schedule(errand: Errand, flag: Flag) -> int:
+    """Run by the schedule of the settings until ``flag`` is set; return how many runs were done."""
+    chosen = errand.settings.run
+    schedule = Schedule(chosen.schedule, timedelta(seconds=chosen.jitter_seconds), chosen.catch_up)
+    ledger = Ledger.open(errand.ledger_uri, create=True, retention_days=errand.settings.ledger.retention_days)
+    store = store_of(ledger, chosen.state)
+    with _telemetry(errand.settings) as heard:
+        told = replace(errand, origin="schedule", listener=heard)
+        worker = Worker(
+            schedule, store.last_scheduled, lambda instant, stop: run_once(told, stop, instant), flag, errand.now
+        )
+        return worker.work()
+
+
+@contextmanager
+def _telemetry(settings: Settings) -> Iterator[Listener]:
+    chosen = settings.run
+    started = telemetry.start(
+        telemetry.TelemetrySettings(chosen.otlp_endpoint, chosen.prometheus_port, chosen.prometheus_host)
+    )
+    try:
+        yield listeners(log_listener(), started.listener)
+    finally:
+        started.close()

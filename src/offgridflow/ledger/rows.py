@@ -11,9 +11,8 @@ import duckdb
 from deltalake.transaction import AddAction
 
 from offgridflow.domain.errors import LedgerError
-from offgridflow.domain.model import Rate
 from offgridflow.ledger.records import COMMIT_FIELDS, LiveCommit, SubAccount, live_commit
-from offgridflow.ledger.tables import COMMIT_COLUMNS, RATE_COLUMNS, TableSpec, connect
+from offgridflow.ledger.tables import COMMIT_COLUMNS, TableSpec, connect
 
 
 class ArrowStream(Protocol):
@@ -51,7 +50,7 @@ def write_rows(spec: TableSpec, rows: Sequence[Sequence[object]], path: Path) ->
         if rows:
             values = ", ".join(f"unnest(?::{kind}[])" for kind in spec.columns.values())
             con.execute(f"INSERT INTO typed SELECT {values}", [list(column) for column in zip(*rows, strict=True)])
-        _copy(con, path)
+        copy_table(con, path)
     finally:
         con.close()
 
@@ -75,7 +74,7 @@ def write_stream(spec: TableSpec, stream: ArrowStream, path: Path) -> int:
         con.execute(f"CREATE TEMP TABLE typed ({spec.definition()})")
         listed = ", ".join(f'"{name}"' for name in names)
         con.execute(f"INSERT INTO typed BY NAME SELECT {listed} FROM taken")
-        _copy(con, path)
+        copy_table(con, path)
         return _count(con, "typed")
     finally:
         con.close()
@@ -92,12 +91,13 @@ def merge_files(spec: TableSpec, paths: Sequence[Path], target: Path) -> None:
     try:
         columns = ", ".join(f'"{name}"' for name in spec.columns)
         source = f"read_parquet({sql_list(paths)}, hive_partitioning = false)"
-        _copy(con, target, f"(SELECT {columns} FROM {source})")
+        copy_table(con, target, f"(SELECT {columns} FROM {source})")
     finally:
         con.close()
 
 
-def _copy(con: duckdb.DuckDBPyConnection, path: Path, what: str = "typed") -> None:
+def copy_table(con: duckdb.DuckDBPyConnection, path: Path, what: str = "typed") -> None:
+    """Write a table or a query in parentheses to a Parquet file. Raises LedgerError where that cannot be."""
     try:
         con.execute(f"COPY {what} TO {sql_text(path)} (FORMAT parquet, COMPRESSION zstd)")
     except duckdb.IOException as error:
@@ -108,35 +108,6 @@ def _copy(con: duckdb.DuckDBPyConnection, path: Path, what: str = "typed") -> No
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
     rows: list[tuple[int]] = con.execute(f"SELECT count(*) FROM {table}").fetchall()
     return rows[0][0]
-
-
-def rate_row(rate: Rate) -> tuple[object, ...]:
-    """Return the row of RATE_COLUMNS of a rate."""
-    sku, energy, total, envelope = rate.sku, rate.energy_kwh, rate.total_kgco2e, rate.envelope_kgco2e
-    row: dict[str, object] = {
-        **{name: getattr(sku, name) for name in RATE_COLUMNS if hasattr(sku, name)},
-        **{name: getattr(rate, name) for name in RATE_COLUMNS if hasattr(rate, name)},
-        "attributes": asdict(sku.attributes),
-        "status": rate.status.value,
-        "reason": rate.reason.value if rate.reason else None,
-        "method": rate.method.value if rate.method else None,
-        "coverage_bucket": rate.coverage_bucket.value,
-        "assumptions": [assumption.value for assumption in rate.assumptions],
-        "factor_ids": list(rate.factor_ids),
-        "energy_kwh_low": energy.low if energy else None,
-        "energy_kwh_central": energy.central if energy else None,
-        "energy_kwh_high": energy.high if energy else None,
-        "total_kgco2e_low": total.low if total else None,
-        "total_kgco2e_central": total.central if total else None,
-        "total_kgco2e_high": total.high if total else None,
-        "envelope_kgco2e_low": envelope[0] if envelope else None,
-        "envelope_kgco2e_high": envelope[1] if envelope else None,
-        "swings": [
-            {"group": swing.group.value, "low_kgco2e": swing.low_kgco2e, "high_kgco2e": swing.high_kgco2e}
-            for swing in rate.swings
-        ],
-    }
-    return tuple(row[name] for name in RATE_COLUMNS)
 
 
 def commit_row(commit: LiveCommit, attempt: int) -> tuple[object, ...]:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from offgridflow.domain.model import Rate
 from offgridflow.ledger.deltalog import DeltaLog, Head
+from offgridflow.ledger.rate_rows import write_rates
 from offgridflow.ledger.records import LiveCommit
 from offgridflow.ledger.rows import (
     ArrowStream,
     add_action,
     commit_row,
-    rate_row,
     read_commits,
     write_rows,
     write_stream,
@@ -43,12 +43,7 @@ class SideTables:
     def append_rates(self, staging: Staging, rates: RateRows) -> None:
         """Append the rates of a commit to be."""
         path = staging.new_file(RATES, 0)
-        if isinstance(rates, Sequence):
-            rows = [rate_row(rate) for rate in {rate.rate_id: rate for rate in rates}.values()]
-            write_rows(TABLES[RATES], rows, path)
-            count = len(rows)
-        else:
-            count = write_stream(TABLES[RATES], rates, path)
+        count = write_rates(rates, path) if isinstance(rates, Sequence) else write_stream(TABLES[RATES], rates, path)
         self._append_partition(RATES, staging, path, count)
 
     def append_quarantine(self, staging: Staging, lines: ArrowStream) -> None:

@@ -43,6 +43,8 @@ CARD_COLUMNS: Final[dict[str, str]] = {
     "water_l": "DOUBLE",
 }
 _BATCH = 5_000
+_JOIN: Final = "\x1f"
+"""Between the assumptions of a rate on their way into DuckDB, which takes strings faster than lists of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def card_row(line: CardLine, rate: Rate) -> tuple[object, ...]:
         rate.reason.value if rate.reason else None,
         rate.method.value if rate.method else None,
         rate.coverage_bucket.value,
-        [assumption.value for assumption in rate.assumptions],
+        _JOIN.join(assumption.value for assumption in rate.assumptions),
         rate.it_energy_kwh,
         energy.central if energy else None,
         rate.operational_direct_kgco2e,
@@ -124,8 +126,10 @@ def _insert(con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[object, ...]]) 
     columns = [list(column) for column in zip(*rows, strict=True)]
     if not columns:
         return
-    values = ", ".join(f"unnest(?::{kind}[])" for kind in CARD_COLUMNS.values())
-    con.execute(f"INSERT INTO card SELECT {values}", columns)
+    flat = {name: "VARCHAR" if name == "assumptions" else kind for name, kind in CARD_COLUMNS.items()}
+    values = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in flat.items())
+    listed = "CASE WHEN assumptions = '' THEN [] ELSE string_split(assumptions, chr(31)) END"
+    con.execute(f"INSERT INTO card SELECT * REPLACE ({listed} AS assumptions) FROM (SELECT {values})", columns)
 
 
 _RATED = "c.total_kgco2e IS NOT NULL AND a.consumed_quantity >= 0"

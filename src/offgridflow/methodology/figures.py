@@ -127,9 +127,14 @@ def _water(parts: tuple[Part, ...], overhead: float) -> float | None:
 
 
 def _swings(total: Spread) -> tuple[Swing, ...]:
-    groups = (group for group in _GROUPS if total.lows.get(group) or total.highs.get(group))
-    central = total.central
-    return tuple(Swing(group, central + total.lows[group], central + total.highs[group]) for group in groups)
+    central, lows, highs = total.central, total.lows, total.highs
+    return tuple(
+        [
+            Swing(group, central + lows[group], central + highs[group])
+            for group in _GROUPS
+            if group in lows and (lows[group] or highs[group])
+        ]
+    )
 
 
 def _in_bounds(part: Part) -> bool:

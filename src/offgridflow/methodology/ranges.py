@@ -70,12 +70,15 @@ class Spread:
 
     def times(self, group: Group, span: Span) -> "Spread":
         """Return the spread times a factor that is not negative and that ``group`` moves."""
-        lows = {each: value * span.central for each, value in self.lows.items()}
-        highs = {each: value * span.central for each, value in self.highs.items()}
-        if span.low != span.high:
-            lows[group] = lows.get(group, 0.0) + self.central * (span.low - span.central)
-            highs[group] = highs.get(group, 0.0) + self.central * (span.high - span.central)
-        return Spread(self.central * span.central, self.floor * span.low, self.ceiling * span.high, lows, highs)
+        low, factor, high = span.low, span.central, span.high
+        if low == factor == high == 1.0:
+            return self
+        lows = {each: value * factor for each, value in self.lows.items()}
+        highs = {each: value * factor for each, value in self.highs.items()}
+        if low != high:
+            lows[group] = lows.get(group, 0.0) + self.central * (low - factor)
+            highs[group] = highs.get(group, 0.0) + self.central * (high - factor)
+        return Spread(self.central * factor, self.floor * low, self.ceiling * high, lows, highs)
 
 
 NOTHING: Final = Spread(0.0, 0.0, 0.0)

@@ -109,7 +109,7 @@ class BigQueryConnector:
 
     def fetch(self, delivery: Delivery, cache: Cache) -> tuple[FilePart, ...]:
         """See Connector. Raises ConservationError where the rows do not add up to the raw totals."""
-        path = self._path_of(delivery, cache)
+        path = cache.path_of(self.source, delivery.parts[0])
         if path.exists():
             os.utime(path)  # sweep goes by the time of last use
         else:
@@ -158,7 +158,7 @@ class BigQueryConnector:
             provider=PROVIDER,
             billing_period=total.period,
             fingerprint=total.fingerprint,
-            parts=(RemotePart(key, 0, total.fingerprint, kind=RemoteKind.CSV),),
+            parts=(RemotePart(key, 0, self._revision(total.fingerprint), kind=RemoteKind.CSV),),
             format_hint=FORMAT,
             final=is_final(total.period, submitted),
             manifest_key=None,
@@ -168,12 +168,11 @@ class BigQueryConnector:
     def _shape(self) -> Shape:
         return Shape(self.settings.grain, self.settings.resources)
 
-    def _path_of(self, delivery: Delivery, cache: Cache) -> Path:
-        """Return where the part is kept: another revision, shape or query is another file."""
+    def _revision(self, fingerprint: str) -> str:
+        """Return what a part is kept by: lines that changed, another shape or another query make another part."""
         settings = self.settings
         shape = [settings.grain, settings.resources, sorted(settings.labels)]
-        name = digest_of([self.source, delivery.parts[0].key, delivery.fingerprint, shape, *template_texts()])
-        return cache.folder / _FOLDER / name[:2] / name
+        return digest_of([fingerprint, shape, *template_texts()])
 
     def _bring(self, delivery: Delivery, path: Path) -> None:
         facts = self.warehouse.table(self.name)

@@ -53,9 +53,9 @@ _CODES: Final = {
 
 _DESCRIPTION: Final = """The emission ledger of cloud use, served.
 
-Figures are those of the command line, to the digit. Every answer about the ledger names its `ledger_version`, carries an
-ETag and can be asked for again as of an older version (`version=`, `as_of=`). Lists end with `next: null`. Every failure
-is `application/problem+json` with a stable `code`.
+Figures are those of the command line, to the digit. Every answer about the ledger names its `ledger_version`, carries
+an ETag and can be asked for as of an older version (`version=`, `as_of=`). Lists end with `next: null`. Every
+failure is `application/problem+json` with a stable `code`.
 """
 
 

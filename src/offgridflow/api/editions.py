@@ -36,7 +36,7 @@ _KEPT: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A connection that sees one version, cut to what one caller may see; views emissions, rates, quarantine, rollup."""
+    """A connection that sees one version, cut to one caller: views emissions, rates, quarantine, rollup."""
 
     con: duckdb.DuckDBPyConnection
     provenance: Provenance
@@ -220,7 +220,7 @@ class Store:
         self._newest: Edition | None = None
 
     def current(self) -> Edition:
-        """Return the newest edition that is built; builds the first one. Raises LedgerError where there is no ledger."""
+        """Return the newest edition that is built, building the first. Raises LedgerError where there is no ledger."""
         newest = self._newest
         return newest if newest is not None else self.refresh()
 

@@ -64,7 +64,7 @@ class Export:
             raise
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes as the engine writes them. Raises duckdb.Error in mid-stream, so that the client sees a cut."""
+        """Yield the bytes as the engine writes them. Raises duckdb.Error in mid-stream: the client sees a cut."""
         try:
             with tempfile.TemporaryDirectory(prefix="offgridflow-export-") as folder:
                 pipe = Path(folder) / "rows"

@@ -41,8 +41,10 @@ _TOO_LONG: Final = 8192
 SECURITY_HEADERS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-        b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+            b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
     ),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -145,7 +147,7 @@ class Guard:
             found = self._tokens.caller(token.strip()) if kind.lower() == "bearer" else None
             if found is not None:
                 return found
-            raise _unauthenticated("The token is unknown, expired or revoked.")
+            raise _unauthenticated(sentence="The token is unknown, expired or revoked.")
         session = _session_of(headers)
         if session is not None:
             found = self._tokens.session_caller(session)
@@ -155,7 +157,7 @@ class Guard:
             return LOCAL_USER
         if path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES):
             return None
-        raise _unauthenticated("This server answers to token holders only.")
+        raise _unauthenticated(sentence="This server answers to token holders only.")
 
     def _check_rate(self, caller: Caller) -> None:
         if caller.token_id is None:
@@ -221,7 +223,7 @@ def _too_large(most_bytes: int) -> ApiError:
     return ApiError(Code.BODY_TOO_LARGE, f"A body may have {most_bytes} bytes.", action="Send less.")
 
 
-def _unauthenticated(sentence: str) -> ApiError:
+def _unauthenticated(*, sentence: str) -> ApiError:
     return ApiError(
         Code.UNAUTHENTICATED,
         sentence,

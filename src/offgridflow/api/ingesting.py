@@ -14,8 +14,8 @@ def ingest(
 ) -> Mapping[str, object]:
     """Ingest the configured paths and return the answer of ``offgridflow ingest``.
 
-    ``parameters``: ``from`` and ``to`` (billing periods or None), ``full``, ``replace``. Raises UsageError where no path
-    is configured, LedgerError, and whatever ``progress`` raises.
+    ``parameters``: ``from`` and ``to`` (billing periods or None), ``full``, ``replace``. Raises UsageError where no
+    path is configured, LedgerError, and whatever ``progress`` raises.
     """
     if not settings.api.paths:
         sentence = "No path to ingest is configured."

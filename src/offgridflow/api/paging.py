@@ -41,7 +41,7 @@ def read_cursor(text: str, question: str) -> Cursor:
         said = None
     fits = isinstance(said, list) and [type(value) for value in said] == [int, int, str]
     if not fits or said[2] != question or not 0 <= said[1] < 2**53 or not 0 <= said[0] < 2**53:
-        raise usage("cursor", "It is not the `next` of this question.")
+        raise usage(parameter="cursor", sentence="It is not the `next` of this question.")
     return Cursor(said[0], said[1], said[2])
 
 

@@ -53,7 +53,7 @@ def filters_of(items: Sequence[str]) -> dict[str, str]:
     for item in items:
         key, _, value = item.partition("=")
         if key in filters:
-            raise usage("where", "A key is given twice.")
+            raise usage(parameter="where", sentence="A key is given twice.")
         filters[key] = value
     return filters
 
@@ -159,11 +159,11 @@ class RunRequest(Strict):
     )
 
 
-def usage(where: str, sentence: str) -> ApiError:
+def usage(*, parameter: str, sentence: str) -> ApiError:
     """Return the error about one parameter."""
     return ApiError(
         Code.USAGE,
-        f"The parameter {where} cannot be used. {sentence}",
+        f"The parameter {parameter} cannot be used. {sentence}",
         action="Correct it; /docs lists all parameters.",
-        fields=[FieldProblem(where, sentence)],
+        fields=[FieldProblem(parameter, sentence)],
     )

@@ -13,9 +13,7 @@ from offgridflow.api.documents import problems, tabular
 from offgridflow.api.export import Export
 from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form
 from offgridflow.api.paging import Cursor, digest_of, page_of, read_cursor
-from offgridflow.reports.coverage import CoverageReport
 from offgridflow.reports.explain import ExplainReport
-from offgridflow.reports.figures import Row
 from offgridflow.reports.inventory import inventory
 from offgridflow.reports.inventory_page import records_of
 from offgridflow.reports.previous import with_previous
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
 
     from offgridflow.api.editions import Edition
     from offgridflow.api.service import Question
+    from offgridflow.reports.coverage import CoverageReport
+    from offgridflow.reports.figures import Row
     from offgridflow.reports.totals import Report
 
 router = APIRouter(prefix="/api/v1", tags=["figures"])
@@ -64,7 +64,7 @@ def _rows(
     if query.compare:
         earlier = question.before()
         if earlier is None:
-            raise params.usage("compare", "Without from and to there is no period before.")
+            raise params.usage(parameter="compare", sentence="Without from and to there is no period before.")
         before = reader.service.report(edition, reader.caller.restriction, earlier)
         rows = with_previous(rows, before.rows, (*found.keys, "billing_currency"))
     if query.sort is not None:
@@ -76,7 +76,9 @@ def _sorted(rows: "Sequence[Row]", sort: str) -> "Sequence[Row]":
     name = sort.removeprefix("-")
     known = set(rows[0]) if rows else {name}
     if name not in known:
-        raise params.usage("sort", f"The rows have no column of that name; they have {', '.join(sorted(known))}.")
+        raise params.usage(
+            parameter="sort", sentence=f"The rows have no column of that name; they have {', '.join(sorted(known))}."
+        )
     is_falling = sort.startswith("-")
     with_value = [row for row in rows if row[name] is not None]
     ordered = sorted(with_value, key=lambda row: _order(row[name]), reverse=is_falling)
@@ -127,7 +129,7 @@ def export(reader: Reader, query: Annotated[params.ExportQuery, Query()]) -> Res
     scope = scope_of(question.date_from, question.date_to, question.filters)
     form = chosen_form(query.format, reader.request.headers.get("accept"), Form.CSV)
     if form is Form.JSON:
-        raise params.usage("format", "An export is csv, ndjson or parquet.")
+        raise params.usage(parameter="format", sentence="An export is csv, ndjson or parquet.")
     edition = reader.edition(query)
     stream = Export(edition, reader.caller.restriction, scope, form, reader.service)
     headers = {
@@ -214,7 +216,9 @@ def whatif(reader: Reader, query: Annotated[params.WhatIfQuery, Query()]) -> Res
     """The same use in another region, instance family or storage class. Nothing is stored."""
     swap = Swap(_pair(query.region), _pair(query.family), _pair(query.storage))
     if swap == Swap():
-        raise params.usage("region", "Nothing to change was named: give region, family or storage as OLD:NEW.")
+        raise params.usage(
+            parameter="region", sentence="Nothing to change was named: give region, family or storage as OLD:NEW."
+        )
     edition, question = reader.edition(query), query.question(query.by)
 
     def make() -> tuple[Record, "Sequence[Record]"]:

@@ -128,7 +128,7 @@ def _version(entry: Mapping[str, object]) -> int:
 
 @router.get("/factor-sets", responses={200: tabular(schemas.FactorSets), **problems(422)}, response_class=Response)
 def factor_sets(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Response:
-    """The factor set of this server, with digest, publishers and licences, and those that live figures were made by."""
+    """The factor set of this server with digest, publishers and licences; and which made the live figures."""
     edition = reader.edition(query)
 
     def make() -> tuple[Record, Sequence[Record]]:
@@ -182,7 +182,7 @@ def start_run(
     body: params.RunRequest,
     idempotency_key: Annotated[str, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")],
 ) -> Response:
-    """Start an ingest of the configured paths. The same Idempotency-Key within 24 hours gives the first answer again."""
+    """Start an ingest of the configured paths. The same Idempotency-Key gives the first answer again for 24 hours."""
     parameters = body.model_dump(by_alias=True)
     told = starter.parts.runs.ask(starter.caller.token_id or starter.caller.name, idempotency_key, parameters)
     headers = {"Idempotency-Replayed": "true"} if told.is_repeated else {}

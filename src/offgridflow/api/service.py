@@ -4,7 +4,6 @@ A question by month that the rollup answers is light; all others read rows, one 
 """
 
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,6 +27,8 @@ from offgridflow.reports.totals import Report, report
 from offgridflow.reports.whatif import Swap, WhatIf, what_if
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from offgridflow.api.access import Restriction
     from offgridflow.api.editions import Edition, Reading, Store
     from offgridflow.domain.model import Rate, Sku

@@ -11,6 +11,10 @@ COMPARED: Final = ("total_kgco2e", "energy_kwh", "billed_cost")
 """The figures that stand beside those of the period before."""
 
 
+_FIRST_MONTH: Final = 12
+"""January of the year 1, counted in months."""
+
+
 def previous_days(days: Days) -> Days | None:
     """Return the period of equal length that ends the day before ``days`` begins; None where an end is open.
 
@@ -23,7 +27,7 @@ def previous_days(days: Days) -> Days | None:
     if days.first.day == 1 and after.day == 1:
         months = (after.year - days.first.year) * 12 + after.month - days.first.month
         index = days.first.year * 12 + days.first.month - 1 - months
-        return Days(date(index // 12, index % 12 + 1, 1), last) if index >= 12 else None
+        return Days(date(index // 12, index % 12 + 1, 1), last) if index >= _FIRST_MONTH else None
     length = days.last - days.first
     return Days(last - length, last) if last.toordinal() > length.days else None
 

@@ -29,11 +29,14 @@ class View:
         """The last month."""
         return self.to
 
-    def within(self, months: Sequence[str]) -> "View":
-        """Return the view with open ends closed by the months that the ledger holds."""
+    def within(self, months: Sequence[str], this_month: str) -> "View":
+        """Return the view with open ends closed: without any, the newest month of the ledger that is over."""
         if not months:
             return self
-        return replace(self, from_=self.from_ or months[-12:][0], to=self.to or months[-1])
+        over = [month for month in months if month < this_month] or months
+        if self.from_ is None and self.to is None:
+            return replace(self, from_=over[-1], to=over[-1])
+        return replace(self, from_=self.from_ or months[0], to=self.to or months[-1])
 
     def with_by(self, key: str) -> str:
         """Return the link to the same view by another key."""

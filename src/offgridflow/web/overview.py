@@ -47,7 +47,7 @@ def overview(context: "Context", edition: "Edition", view: View, now: datetime) 
     asked = Asked(context, edition, view)
     months = [str(row["month"]) for row in asked.report(("month",), None, None).rows]
     months = list(dict.fromkeys(months))
-    view = view.within(months)
+    view = view.within(months, now.strftime("%Y-%m"))
     asked = Asked(context, edition, view)
     total = asked.report((), view.first, view.last)
     broken_down = asked.report((view.by,), view.first, view.last)
@@ -227,13 +227,13 @@ def _series(
         sums[name] = sums.get(name, Decimal(0)) + value
     ordered = sorted(sums, key=lambda name: (-sums[name], str(name)))
     top, rest = ordered[:TOP_SERIES], ordered[TOP_SERIES:]
-    series = [
+    series: list[dict[str, Any]] = [
         {"name": words.value_name(view.by, name), "values": [cells.get((name, month)) for month in months]}
         for name in top
     ]
     if rest:
         others = [sum((cells.get((name, month), Decimal(0)) for name in rest), Decimal(0)) for month in months]
-        series.append({"name": f"{len(rest)} others", "values": others, "is_rest": True})
+        series.append({"name": f"{len(rest)} others", "values": list(others), "is_rest": True})
     return series
 
 
@@ -265,7 +265,7 @@ def _table(view: View, found: "Report") -> dict[str, Any]:
     }
 
 
-def _line(  # noqa: PLR0913  one cell after the other
+def _line(
     view: View,
     row: Mapping[str, object],
     mass: words.Scale,
@@ -382,21 +382,21 @@ def _buckets(currency: object, rows: Sequence[Mapping[str, object]]) -> dict[str
 
 def _gap(found: "Report") -> list[dict[str, Any]]:
     """Return what is on the invoice but is not usage, so that the page closes to the invoice."""
-    rows: list[dict[str, Any]] = []
-    for kind, reasons in (("excluded", found.excluded), ("unreadable", found.quarantined or {})):
-        for reason, tally in reasons.items():
-            parts = tally.get("by_currency")
-            for part in parts if isinstance(parts, list) else [tally]:
-                rows.append(
-                    {
-                        "kind": kind,
-                        "reason": words.sentence(reason),
-                        "cost": words.money(part.get("billed_cost")),
-                        "currency": part.get("billing_currency") or "",
-                        "lines": words.count(part.get("line_items")),
-                    }
-                )
-    return rows
+    tallies = [*found.excluded.items(), *(found.quarantined or {}).items()]
+    return [
+        {
+            "reason": words.sentence(reason),
+            "cost": words.money(part.get("billed_cost")),
+            "currency": part.get("billing_currency") or "",
+        }
+        for reason, tally in tallies
+        for part in _parts(tally)
+    ]
+
+
+def _parts(tally: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    parts = tally.get("by_currency")
+    return parts if isinstance(parts, list) else [tally]
 
 
 def _reported(asked: Asked) -> list[dict[str, Any]] | None:

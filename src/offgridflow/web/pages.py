@@ -1,4 +1,4 @@
-"""The dashboard's addresses: overview, explain, what-if, sign-in, documentation. Server-rendered; state in the address."""
+"""The dashboard's addresses: overview, explain, what-if, sign-in, API. Server-rendered, the state in the address."""
 
 import importlib.resources
 from datetime import UTC, datetime

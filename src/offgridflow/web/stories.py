@@ -75,7 +75,8 @@ def _sku(item: "ExplainedSku") -> dict[str, Any]:
         "steps": [
             {
                 "name": step.name,
-                "expression": step.expression if step.expression != repr(step.value) else None,
+                "expression": words.shortened(step.expression) if step.expression != repr(step.value) else None,
+                "whole": step.expression,
                 "value": words.digits(step.value, 4),
                 "exact": plain(step.value),
                 "unit": step.unit,

@@ -1,5 +1,6 @@
 """How the page says things: names of keys, units that fit, few digits, a dash for unknown."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -59,9 +60,24 @@ def month_name(month: str) -> str:
 def sentence(name: str) -> str:
     """Return an enum's value as words: ``grid_newest_year`` as Grid newest year."""
     words = name.replace("_", " ")
-    for known, written in (("pue", "PUE"), ("wue", "WUE"), ("vcpu", "vCPU"), ("acu", "ACU"), (" ai ", " AI ")):
-        words = f" {words} ".replace(f" {known.strip()} ", f" {written.strip()} ").strip()
-    return words[:1].upper() + words[1:]
+    written = " ".join(_WRITTEN.get(word, word) for word in words.split(" "))
+    return written if words.split(" ")[0] in _WRITTEN else written[:1].upper() + written[1:]
+
+
+_WRITTEN: Final = {
+    **{word: word.upper() for word in ("pue", "wue", "acu", "ai", "ewif", "hdd", "ssd", "sku", "gpu", "it", "arm")},
+    "vcpu": "vCPU",
+    "teads": "Teads",
+}
+
+
+def shortened(expression: str) -> str:
+    """Return an expression with numbers of at most six digits and a multiplication sign, to be read."""
+    short = _LONG_NUMBER.sub(lambda found: f"{float(found.group()):.6g}", expression)
+    return short.replace(" * ", " \u00d7 ")
+
+
+_LONG_NUMBER: Final = re.compile(r"\d+\.\d{4,}(?:e-?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +135,8 @@ def money(value: object) -> str:
     if number is None:
         return DASH
     places = 0 if abs(number) >= 1000 else 2  # noqa: PLR2004  cents stop to matter
-    return f"{round(number, places):,f}".replace("-", "\u2212")
+    rounded = round(number, places)
+    return f"{abs(rounded) if rounded == 0 else rounded:,f}".replace("-", "\u2212")
 
 
 def percent(value: object, places: int = 1) -> str:

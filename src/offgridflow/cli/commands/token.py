@@ -42,7 +42,7 @@ def create(
 ) -> None:
     """Make a token and show it once: only its hash is kept.
 
-    With a token the server asks everybody for one. A token that sees some accounts or tags only can read, not start runs.
+    With a token the server asks everybody for one. A token that sees some accounts or tags only can read, not run.
     """
     from offgridflow.api.access import Scope  # noqa: PLC0415  the server is late
 

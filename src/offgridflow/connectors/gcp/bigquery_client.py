@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
-from offgridflow.cloud.door import Door
+from offgridflow.cloud.door import DEADLINE, Door
 from offgridflow.cloud.errors import AuthError, BadRequestError, Failure, NextRunError, TransientError, error_of
 from offgridflow.cloud.pages import Page, Walk, by_cursor
 from offgridflow.connectors.delivery import missing_extra
@@ -36,6 +36,7 @@ _RESTARTS: Final = 2
 _NO_RETRY: Final[Any] = None
 """Switches the SDK's own retries off; ours is the only layer."""
 _DONE: Final = "DONE"
+_UNREADABLE: Final = "UNREADABLE_ANSWER"
 _COST_CAP: Final = "bytesBilledLimitExceeded"
 
 
@@ -135,7 +136,7 @@ class Warehouse:
         try:
             rows = [dict(row.items()) for row in page or ()]
         except (ArithmeticError, LookupError, TypeError, ValueError):
-            raise TransientError(Failure(PROVIDER, "tabledata.list", code="UNREADABLE_ANSWER")) from None
+            raise TransientError(Failure(PROVIDER, "tabledata.list", code=_UNREADABLE)) from None
         return Page(rows, found.next_page_token)
 
     def _finished(self, query: Query) -> "QueryJob":
@@ -152,7 +153,7 @@ class Warehouse:
                 break
             self._patience.wait(pause)
             job = self._call(f"jobs.get {query.name}", running.step, "")
-        raise NextRunError(Failure(PROVIDER, f"query {query.name}", code="DEADLINE"))
+        raise NextRunError(Failure(PROVIDER, f"query {query.name}", code=DEADLINE))
 
     def _insert(self, query: Query, *, dry_run: bool) -> "QueryJob":
         identity = self._job_id()

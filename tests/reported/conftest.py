@@ -34,6 +34,7 @@ class Site:
     folder: Path
     time: SimulatedTime = field(default_factory=SimulatedTime)
     heard: list[Event] = field(default_factory=list)
+    now: datetime = NOW
 
     @property
     def ledger(self) -> Ledger:
@@ -52,7 +53,7 @@ class Site:
             ledger=self.ledger,
             kitchen=kitchen_of(Settings()),
             options=IngestOptions(**options),
-            ports=Ports(self.folder / "work", now=lambda: NOW),
+            ports=Ports(self.folder / "work", now=lambda: self.now),
             cache_folder=self.folder / "cache",
             door=self.door(),
         )
@@ -62,7 +63,7 @@ class Site:
         """Return a connector of its own."""
         from offgridflow.connectors.cache import Cache  # noqa: PLC0415 - beside its only use
 
-        made = connect(settings, Surroundings("report", self.door(), Cache(self.folder / "cache"), lambda: NOW))
+        made = connect(settings, Surroundings("report", self.door(), Cache(self.folder / "cache"), lambda: self.now))
         assert isinstance(made, ReportConnector)
         return made
 

@@ -201,7 +201,9 @@ def test_check_names_the_permission_that_is_missing(api: Service, site: Site) ->
     assert (step.ok, step.missing) == (False, "sustainability:GetEstimatedCarbonEmissions")
 
 
-def test_secrets_reach_neither_results_nor_the_ledger(api: Service, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_secrets_reach_neither_results_nor_the_ledger(
+    api: Service, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
     """The secret key signs, and stands nowhere."""
     caplog.set_level("DEBUG", logger="offgridflow")
     api.cloud.inject(Answer(403, "AccessDeniedException"), path=WATER)

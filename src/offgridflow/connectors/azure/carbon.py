@@ -261,10 +261,12 @@ def _gaps(month: str, rows: Sequence[ReportedEmission]) -> Iterator[str]:
     sums: dict[Breakdown, Decimal] = {}
     for row in rows:
         total = row.figures["total_unspecified_kgco2e"]
-        sums[row.breakdown] = (added(sums.get(row.breakdown, Decimal(0)), total) or Decimal(0)) if total else Decimal(0)
+        if total is not None:
+            sums[row.breakdown] = added(sums.get(row.breakdown, Decimal(0)), total) or Decimal(0)
     whole, parts = sums.get(Breakdown.SUBSCRIPTION), sums.get(Breakdown.RESOURCE, Decimal(0))
     if whole is not None and abs(whole - parts) > _TOLERANCE * abs(whole):
-        yield f"{month}: the resources add up to {parts:f} kg, the subscriptions to {whole:f} kg."
+        kg, whole_kg = (f"{figure.normalize():f} kg" for figure in (parts, whole))
+        yield f"{month}: the resources add up to {kg}, the subscriptions to {whole_kg}."
 
 
 _TOLERANCE: Final = Decimal("0.001")

@@ -20,7 +20,7 @@ from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.events import Event
 from offgridflow.cloud.pace import Limiters
 from offgridflow.connectors.buckets import Seen as LayoutSeen
-from offgridflow.connectors.buckets import Span, Surroundings
+from offgridflow.connectors.buckets import BucketConnector, Span, Surroundings
 from offgridflow.connectors.cache import Cache
 from offgridflow.connectors.delivery import Connector, StoredObject
 from offgridflow.connectors.gcp.connectors import GcsExportSettings
@@ -299,7 +299,9 @@ class Source:
             where |= {"account_url": f"{self.bucket.url}/acct", "container": BUCKET, "sas_token": f"sig={CANARY}"}
         else:
             where |= {"bucket": BUCKET, "endpoint_url": self.bucket.url, "sts_endpoint_url": self.bucket.url}
-        return connect({**where, **settings}, around)
+        made = connect({**where, **settings}, around)
+        assert isinstance(made, BucketConnector)
+        return made
 
     def cache(self) -> Cache:
         """Return the cache that parts are fetched into."""

@@ -46,7 +46,7 @@ def test_create_new_takes_the_assembly_of_the_month_folders_manifest(shelf: Shel
     for minute, assembly in enumerate((A, B)):
         key = f"p/acme/{folder}/{assembly}/acme-1.csv.gz"
         shelf.put(key, assembly.encode(), minute)
-        shelf.put(f"p/acme/{folder}/{assembly}/acme-Manifest.json", cur([key], assembly), minute)
+        shelf.put(f"p/acme/{folder}/{assembly}/acme-Manifest.json", cur([key], assembly), minute + 5)
         shelf.put(f"p/acme/{folder}/acme-Manifest.json", cur([key], assembly), minute)
     found = one(layout(legacy=True), shelf)
     assert keys_of(found) == [f"p/acme/{folder}/{B}/acme-1.csv.gz"]
@@ -170,6 +170,8 @@ def test_a_delivery_that_is_being_written_is_left_for_the_next_run(shelf: Shelf)
     shelf.put("acme/20250101-20250201/acme-Manifest.json", cur([key]), 5)
     assert refusal(layout(legacy=True, hours=1), shelf).error.code == "DELIVERY_UNDER_WAY"
     assert keys_of(one(layout(legacy=True, hours=2), shelf)) == [key]
+    shelf.put("acme/20250101-20250201/acme-Manifest.json", cur([key]), 11)
+    assert keys_of(one(layout(legacy=True, hours=0.2), shelf)) == [key], "a whole delivery counts at once"
 
 
 def test_a_month_is_final_two_weeks_after_its_end(shelf: Shelf) -> None:

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from offgridflow.cloud.door import Door
 from offgridflow.cloud.events import Called, Event
-from offgridflow.connectors.buckets import Surroundings
+from offgridflow.connectors.buckets import BucketConnector, Surroundings
 from offgridflow.connectors.cache import Cache
 from offgridflow.connectors.delivery import Connector, Delivery
 from offgridflow.connectors.registry import connect
@@ -72,7 +72,9 @@ def source(endpoint: str, s3: "S3Client", heard: list[Event], tmp_path: Path) ->
 def connected(endpoint: str, heard: list[Event], folder: Path, **settings: object) -> Connector:
     table = {"type": "aws_data_export", "bucket": BUCKET, "prefix": "cost/", "endpoint_url": endpoint, **settings}
     table["sts_endpoint_url"] = endpoint
-    return connect(table, Surroundings("acme", Door(listener=heard.append), Cache(folder / "manifests")))
+    made = connect(table, Surroundings("acme", Door(listener=heard.append), Cache(folder / "manifests")))
+    assert isinstance(made, BucketConnector)
+    return made
 
 
 def body(rows: int, month: int) -> bytes:
@@ -209,6 +211,7 @@ def test_an_object_in_pieces_is_taken_without_a_checksum(s3: "S3Client", source:
         {"type": "aws_data_export", "bucket": BUCKET, "prefix": "cost/", "endpoint_url": s3.meta.endpoint_url},
         Surroundings("acme", Door(), Cache(tmp_path / "manifests"), now=lambda: source_now),
     )
+    assert isinstance(connector, BucketConnector)
     [found] = deliveries(connector)
     assert found.parts[0].etag.strip('"').endswith("-2")
     [part] = connector.fetch(found, Cache(tmp_path / "cache"))

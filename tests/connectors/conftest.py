@@ -19,8 +19,8 @@ from google.oauth2.credentials import Credentials
 from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.events import Event
 from offgridflow.cloud.pace import Limiters
-from offgridflow.connectors.buckets import Seen as LayoutSeen
 from offgridflow.connectors.buckets import BucketConnector, Span, Surroundings
+from offgridflow.connectors.buckets import Seen as LayoutSeen
 from offgridflow.connectors.cache import Cache
 from offgridflow.connectors.delivery import Connector, StoredObject
 from offgridflow.connectors.gcp.connectors import GcsExportSettings

@@ -80,6 +80,10 @@ _COUNTED_UNITS: Final = frozenset(
 """Units that count operations, whatever the meter."""
 
 
+_SPLIT_OPERATIONS: Final = frozenset({"EKSPod-EC2", "ECSTask-EC2"})
+_SPLIT: Final = NotRated(NotEstimatedReason.COUNTED_ELSEWHERE, "a share of a node that has a line of its own")
+"""Split cost allocation divides the lines of nodes among pods and tasks; it adds no hardware."""
+
 _HELD: Final = frozenset({Dimension.HOURS, Dimension.GIB_HOURS, Dimension.VCPU_HOURS, Dimension.UNIT_MONTHS})
 """What is held for a time is not a request."""
 
@@ -92,6 +96,8 @@ def classify(sku: Sku, period: Month, factors: FactorSet) -> Demand | NotRated:
         period: the month whose real hours turn a GB-month into GB-hours.
         factors: asked only for replication, coefficients, machine families and models.
     """
+    if sku.operation in _SPLIT_OPERATIONS:
+        return _SPLIT
     service = service_of(sku)
     reading = Reading(sku, service, "", conversion_of(sku.consumed_unit), period, factors)
     meter = (sku.sku_meter or "")[:_LONGEST].strip()

@@ -38,6 +38,11 @@ FACTOR_PROVIDERS: Final = {
 }
 """Provider slugs under which the factor set files regions, where they differ from ours."""
 
+FILED_PROVIDERS: Final = frozenset({"aws", "azure", "gcp", "oracle", "alibaba"})
+"""Providers whose regions the factor set has; a country code in their bills is no region."""
+COUNTRY: Final = "country"
+"""Provider slug under which the factor set has countries; user PUE and contracts of own activities go under it too."""
+
 _LONGEST: Final = 80
 _AWS_ZONE: Final = re.compile(r"((?:us|eu|ap|sa|ca|me|af|il|mx|cn)(?:-[a-z]+)+-\d(?:-[a-z]{3}-\d)?)[a-z]")
 _AWS_ZONE_ID: Final = re.compile(r"([a-z]{2,5}\d)-az\d")
@@ -78,7 +83,7 @@ def place_of(provider: str, region_text: str | None, service: str | None, factor
     if text in GLOBAL_WORDS:
         return _global(slug, factors)
     named = _named(slug, text, factors) or _of_zone(slug, text, factors)
-    return named or _of_wavelength(slug, text, factors)
+    return named or _of_wavelength(slug, text, factors) or _of_country(slug, text, factors)
 
 
 def is_global_service(service: str | None) -> bool:
@@ -119,6 +124,14 @@ def _of_wavelength(slug: str, text: str, factors: FactorSet) -> Place | None:
     match = _AWS_WAVELENGTH.fullmatch(text) if slug == "aws" else None
     found = None if match is None else factors.region(slug, f"{match[1]}-{match[2]}-1")
     return None if found is None else _marked(found, Assumption.REGION_FROM_ZONE)
+
+
+def _of_country(slug: str, text: str, factors: FactorSet) -> Place | None:
+    """Return a country (ISO-3166 alpha-3) as the place of a provider whose regions nobody files: own activities."""
+    if slug in FILED_PROVIDERS:
+        return None
+    found = factors.region(COUNTRY, text)
+    return None if found is None else Place(found, (Assumption.GRID_COUNTRY,))
 
 
 def _marked(region: Region, *marks: Assumption) -> Place:

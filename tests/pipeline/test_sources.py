@@ -13,10 +13,12 @@ from moto.server import ThreadedMotoServer
 
 from offgridflow.cloud.door import Door
 from offgridflow.cloud.events import Called, Event
+from offgridflow.domain.errors import UsageError
+from offgridflow.engines.model import Grain
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline.kitchen import kitchen_of
 from offgridflow.pipeline.model import IngestOptions, IngestResult, Ports
-from offgridflow.pipeline.sources import SourceRun, chosen_sources, ingest_sources
+from offgridflow.pipeline.sources import SourceRun, chosen_sources, ingest_sources, settings_at_grain
 from offgridflow.settings import Settings
 from support.bench import Bench, money_of
 
@@ -207,3 +209,13 @@ def test_a_range_of_periods_is_all_that_is_read(cloud: Cloud, operator: Operator
         cloud.publish(month, ["0.1"])
     result = operator.run(first_period="2025-05", last_period="2025-05")
     assert [period.billing_period for period in result.periods] == ["2025-05"]
+
+
+def test_a_source_that_groups_takes_the_ledgers_grain() -> None:
+    """A source that hands over groups gets the ledger's grain, and one that insists on another is refused."""
+    grain = Grain(period="hour", resources=False, tag_keys=("team",))
+    given = {"type": "bigquery_export", "table": "p.d.t"}
+    assert settings_at_grain("gcp", given, grain) == {**given, "grain": "hour", "resources": False, "labels": ("team",)}
+    assert settings_at_grain("aws", {"type": "aws_cur"}, grain) == {"type": "aws_cur"}
+    with pytest.raises(UsageError, match=r"sources\.gcp\.labels"):
+        settings_at_grain("gcp", {**given, "labels": ["owner"]}, grain)

@@ -106,7 +106,7 @@ EXCEPTIONS: Final[Mapping[ErrorClass, frozenset[str]]] = {
         "ServiceRequestError", "ServiceResponseError", "ServiceRequestTimeoutError", "ServiceResponseTimeoutError",
         # google-api-core, google-auth, requests, httpx
         "ChunkedEncodingError", "ConnectTimeout", "ReadTimeout", "Timeout", "RetryError", "TransportError",
-        "DataCorruption", "ReadError", "ConnectError", "RemoteProtocolError",
+        "DataCorruption", "ReadError", "ConnectError", "RemoteProtocolError", "InvalidJSONError", "JSONDecodeError",
     }),
     ErrorClass.AUTH: frozenset({
         "NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError",

@@ -13,6 +13,7 @@ from offgridflow.connectors.registry import connect
 from offgridflow.connectors.reports import ReportConnector
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.domain.periods import Month
+from offgridflow.engines.model import Grain
 from offgridflow.formats import format_by_name, registry
 from offgridflow.ledger import Ledger, LiveCommit
 from offgridflow.pipeline.ingest import Expected, ingest_parts
@@ -34,6 +35,9 @@ class SourceRun:
     cache_folder: Path
     door: Door
 
+
+GROUPING_KINDS = frozenset({"bigquery_export"})
+"""Types of sources that hand over groups of lines: they must know the grain."""
 
 Connect = Callable[[Mapping[str, object], Surroundings], Connector | ReportConnector]
 Gate = Callable[[str, Delivery], Failure | None]
@@ -68,13 +72,29 @@ def ingest_sources(run: SourceRun, sources: Mapping[str, Mapping[str, Any]], mak
     notes: list[str] = []
     for name, settings in sources.items():
         try:
-            connector = make(settings, surroundings_of(run, name))
+            connector = make(settings_at_grain(name, settings, run.kitchen.grain), surroundings_of(run, name))
             for found in ingest_source(run, name, connector):
                 results.extend(found.periods)
                 notes.extend(found.notes)
         except OffGridFlowError as error:
             results.append(PeriodResult(name, None, None, None, None, "failed", error=failure_of(error)))
     return IngestResult(tuple(results), tuple(notes))
+
+
+def settings_at_grain(name: str, settings: Mapping[str, Any], grain: Grain) -> Mapping[str, Any]:
+    """Return a source's settings with the grain of the ledger, for kinds that group lines before they fetch them.
+
+    Raises UsageError where the source asks for another grain of its own: what it leaves out could not be found again.
+    """
+    if settings.get("type") not in GROUPING_KINDS:
+        return settings
+    wanted = {"grain": grain.period, "resources": grain.resources, "labels": grain.tag_keys}
+    for key, value in wanted.items():
+        own = settings.get(key, value)
+        if (tuple(own) if key == "labels" else own) != value:
+            sentence = f"The setting sources.{name}.{key} is {own!r}, and the ledger's grain asks for {value!r}."
+            raise UsageError(sentence, action=f"Leave sources.{name}.{key} out, or change the grain.")
+    return {**settings, **wanted}
 
 
 def surroundings_of(run: SourceRun, name: str) -> Surroundings:

@@ -189,6 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Reads a request, asks the cloud what to answer, and acts the fault out."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: _Server
 
     def serve(self) -> None:

@@ -22,7 +22,7 @@ from offgridflow.pipeline.model import Failure, IngestResult, PeriodResult
 from offgridflow.pipeline.period import read_back
 from offgridflow.pipeline.plan import failure_of
 from offgridflow.pipeline.runs import Hold, RunStore
-from offgridflow.pipeline.sources import Connect, SourceRun, ingest_source, surroundings_of
+from offgridflow.pipeline.sources import Connect, SourceRun, ingest_source, settings_at_grain, surroundings_of
 
 Sources = Mapping[str, Mapping[str, Any]]
 Stop = Callable[[], bool]
@@ -162,7 +162,9 @@ class _Source:
         try:
             with ExitStack() as stack:
                 stack.enter_context(self._work.runner.locks.hold(lock_name(settings)))
-                connector = self._work.runner.make(settings, surroundings_of(self._work.task.shared, self._name))
+                shared = self._work.task.shared
+                asked = settings_at_grain(self._name, settings, shared.kitchen.grain)
+                connector = self._work.runner.make(asked, surroundings_of(shared, self._name))
                 for result in ingest_source(self._work.task.shared, self._name, connector, self._gate):
                     yield result if self.is_untried else self._settled(result)
         except OffGridFlowError as error:

@@ -143,10 +143,11 @@ def read_scopes(con: duckdb.DuckDBPyConnection, raw: RawSql, source: str | None,
     rows = [_raw_scope(row, parts) for row in con.execute(_query(raw)).fetchall()]
     scopes = Scopes(rows, source)
     if rows and scopes.homes is None:
-        what = "account" if any(row.billing_period for row in rows) else "billing period"
-        sentence = f"{rows[0].part}: no line has a {what} that can be read."
-        action = "Name it with --source." if what == "account" else "Export it again with ISO 8601 dates."
-        raise InputError(sentence, action=action, code="NO_PERIOD" if what == "billing period" else "NO_ACCOUNT")
+        if any(row.billing_period for row in rows):
+            sentence = f"{rows[0].part}: no line says which billing account it belongs to."
+            raise InputError(sentence, action="Name the source with --source.", code="NO_ACCOUNT")
+        sentence = f"{rows[0].part}: no line has a billing period that can be read."
+        raise InputError(sentence, action="Export it again with ISO 8601 dates.", code="NO_PERIOD")
     return scopes
 
 

@@ -65,7 +65,7 @@ def calibrate(
 ) -> Calibration:
     """Spread the published figures of the months ``first`` to ``last`` (YYYY-MM, inclusive) over our resources."""
     months = months_of(first, last)
-    published = _published(reported_rows(con, *months))
+    heads, published = _published(reported_rows(con, *months))
     cells: dict[_Key, list[dict[str, Any]]] = {key: [] for key in published}
     loose: list[dict[str, object]] = []
     for row in records(con, _OURS, months):
@@ -74,7 +74,7 @@ def calibrate(
             loose.append(_row(row, dict.fromkeys(SPREAD_FIGURES), State.UNCALIBRATED))
         else:
             cells[key].append(row)
-    spread = [row for key, rows in cells.items() for row in _spread(key, published[key], rows)]
+    spread = [row for key, rows in cells.items() for row in _spread(heads[key], published[key], rows)]
     ordered = sorted([*spread, *loose], key=lambda row: str([row[name] for name in (*_CELL, "resource_id", "state")]))
     total = {name: total_of([figures[name] for figures in published.values()]) for name in SPREAD_FIGURES}
     return Calibration(tuple(ordered), total, provenance)
@@ -91,23 +91,38 @@ _OURS: Final = (
 )
 
 
-def _published(rows: Sequence[Mapping[str, Any]]) -> dict[_Key, dict[str, Decimal | None]]:
+def _published(
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[dict[_Key, Mapping[str, Any]], dict[_Key, dict[str, Decimal | None]]]:
+    """Return of every published cell its first row, for its names, and its figures."""
     groups: dict[_Key, list[Mapping[str, Any]]] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in (*_CELL, "resource_id")), []).append(row)
-    return {
+        groups.setdefault(_resource(row) or _cell(row), []).append(row)
+    figures = {
         key: {name: total_of([part[name] for part in parts]) for name in SPREAD_FIGURES}
         for key, parts in groups.items()
     }
+    return {key: parts[0] for key, parts in groups.items()}, figures
+
+
+def _cell(row: Mapping[str, Any]) -> _Key:
+    return tuple(row[name] for name in _CELL)
+
+
+def _resource(row: Mapping[str, Any]) -> _Key | None:
+    """Return the key of a resource: whatever services the bill has it under, and however it spells its id."""
+    name = row["resource_id"]
+    return None if name is None else (row["month"], row["provider"], name.lower())
 
 
 def _key_of(row: Mapping[str, Any], published: Mapping[_Key, object]) -> _Key | None:
     """Return the published cell of a row: its resource's own, else that of its service."""
-    cell = tuple(row[name] for name in _CELL)
-    return next((key for key in ((*cell, row["resource_id"]), (*cell, None)) if key in published), None)
+    return next((key for key in (_resource(row), _cell(row)) if key is not None and key in published), None)
 
 
-def _spread(key: _Key, figures: dict[str, Decimal | None], rows: Sequence[dict[str, Any]]) -> list[dict[str, object]]:
+def _spread(
+    named: Mapping[str, Any], figures: dict[str, Decimal | None], rows: Sequence[dict[str, Any]]
+) -> list[dict[str, object]]:
     """Return the rows of a cell with shares that add up to the published figures, to the last digit."""
     keys = [
         RowKey(str(index), _float(row["it_energy_kwh"]), _float(row["scope_3_kgco2e"]))
@@ -124,7 +139,7 @@ def _spread(key: _Key, figures: dict[str, Decimal | None], rows: Sequence[dict[s
     done = [_row(row, {name: whole[name][at] for name in SPREAD_FIGURES}, state) for at, row in enumerate(rows)]
     over = {name: whole[name][len(rows)] for name in SPREAD_FIGURES}
     if any(over.values()):
-        head = dict(zip((*_CELL, "resource_id"), key, strict=True))
+        head = {name: named[name] for name in (*_CELL, "resource_id")}
         nothing = dict.fromkeys(("it_energy_kwh", "estimate_kgco2e"))
         done.append(_row({**head, **nothing}, over, State.UNALLOCATED))
     return done
@@ -166,11 +181,14 @@ def settled(parts: Sequence[float | None], figure: Decimal | None) -> list[Decim
 def _row(row: Mapping[str, Any], shares: Mapping[str, Decimal | None], state: State) -> dict[str, object]:
     location = ("scope_1_kgco2e", "scope_2_location_kgco2e", "scope_3_location_kgco2e")
     market = ("scope_1_kgco2e", "scope_2_market_kgco2e", "scope_3_market_kgco2e")
+    unspecified = ("scope_1_kgco2e", "scope_2_unspecified_kgco2e", "scope_3_location_kgco2e")
+    has_method = shares["scope_2_unspecified_kgco2e"] is None
     return {
         **{name: row[name] for name in (*_CELL, "resource_id", "it_energy_kwh")},
         **shares,
         "location_kgco2e": _whole(shares, location, state),
         "market_kgco2e": _whole(shares, market, state),
+        "unspecified_kgco2e": None if has_method else _whole(shares, unspecified, state),
         "estimate_kgco2e": row["estimate_kgco2e"],
         "state": state.value,
     }

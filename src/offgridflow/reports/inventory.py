@@ -14,6 +14,7 @@ from offgridflow.domain.errors import UsageError
 from offgridflow.domain.model import DECIMAL
 from offgridflow.reports.coverage import CoverageReport, coverage
 from offgridflow.reports.figures import EXACT, Row, ratio, total_of
+from offgridflow.reports.market import market_view
 from offgridflow.reports.rates import Sensitivity, sensitivity
 from offgridflow.reports.records import records
 from offgridflow.reports.reported import REPORTED_FIGURES, reported_rows
@@ -146,7 +147,9 @@ def _by_provider(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> lis
     """Return per provider the parts by the provider's scopes, and both totals.
 
     Direct and upstream are None unless known for every estimated row; their sum, the operational figure, is known.
+    Market-based figures come from contracts, else by the provider's own ratio.
     """
+    view = market_view(con)
     rated = "total_kgco2e IS NOT NULL"
     sums = [f"sum({name}::{DECIMAL}) AS {name}" for name in _IMPACTS]
     split = f"bool_and(operational_direct_kgco2e IS NOT NULL) FILTER ({rated}) AS is_split"
@@ -155,7 +158,7 @@ def _by_provider(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> lis
     month = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
     found = records(
         con,
-        f"SELECT provider, {', '.join(sums)}, {split}, {market}, {filled} FROM emissions "
+        f"SELECT provider, {', '.join(sums)}, {split}, {market}, {filled} FROM {view} "
         f"WHERE charge_class = 'usage' AND {month} BETWEEN ? AND ? GROUP BY provider ORDER BY provider",
         (first, last),
     )

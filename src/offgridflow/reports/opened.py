@@ -17,7 +17,7 @@ from offgridflow.reports.whatif import RERATED, RateFunction, rerate
 if TYPE_CHECKING:
     from offgridflow.ledger import Snapshot
 
-VIEWS = ("emissions", "rates", "quarantine", "commits")
+VIEWS = ("emissions", "rates", "quarantine", "commits", "reported_emissions")
 
 
 class OpenLedger:
@@ -74,7 +74,7 @@ class OpenLedger:
         return coverage(self.con, date_from, date_to, where, provenance=self.provenance)
 
     def relation(self, name: str = "emissions") -> duckdb.DuckDBPyRelation:
-        """Return a view as a DuckDB relation: emissions, rates, quarantine or commits, live rows only."""
+        """Return a view as a DuckDB relation: one of VIEWS, live rows only."""
         return self.con.view(_view(name))
 
     def arrow(self, name: str = "emissions") -> Table:

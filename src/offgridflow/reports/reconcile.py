@@ -176,6 +176,7 @@ def _compared(
         "estimate_market_kgco2e": estimate.get("operational_market_kgco2e"),
         "reported_scope_2_market_kgco2e": report.get("scope_2_market_kgco2e"),
         "reported_total_market_kgco2e": report.get("total_market_kgco2e"),
+        "reported_total_unspecified_kgco2e": report.get("total_unspecified_kgco2e"),
         "reported_scope_2_unspecified_kgco2e": report.get("scope_2_unspecified_kgco2e"),
         "model_versions": report.get("model_versions", []),
         "reasons": [why.value for why in _reasons(ours, theirs)],
@@ -202,7 +203,8 @@ def _reasons(ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None) -
 
 def _reasons_of_report(theirs: Mapping[str, Any]) -> list[Why]:
     location, market = theirs["scope_2_location_kgco2e"], theirs["scope_2_market_kgco2e"]
-    totals = [theirs[name] for name in ("total_location_kgco2e", "total_market_kgco2e")]
+    names = ("total_location_kgco2e", "total_market_kgco2e", "total_unspecified_kgco2e")
+    totals = [theirs[name] for name in names]
     reasons = {
         Why.MARKET_ZERO: market == 0 and location is not None and location > 0,
         Why.METHOD_UNSPECIFIED: theirs["scope_2_unspecified_kgco2e"] is not None,

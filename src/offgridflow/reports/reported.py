@@ -1,79 +1,121 @@
-"""The providers' own figures as reports read them: the view ``reported_emissions``, newest model version only.
+"""The providers' own figures as reports read them: the view ``reported_emissions``, each emission once.
 
-A provider may publish several model versions of one month side by side; only the newest of a source, account and month
-counts, so that no month is ever counted twice.
+A provider may publish several model versions of one month side by side, break one month down in several ways, and
+answer by an API what it also exports. Of an account and month one source with its newest model version counts, and of
+the breakdowns those by cell or by resource, so that nothing is ever counted twice.
 """
 
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.model import DECIMAL
+from offgridflow.domain.reported import COUNTED, REPORTED, REPORTED_COLUMNS, REPORTED_FIGURES
 from offgridflow.reports.records import has_table, records
 
 if TYPE_CHECKING:
     import duckdb
 
-REPORTED: Final = "reported_emissions"
+__all__ = ["REPORTED", "REPORTED_COLUMNS", "REPORTED_FIGURES", "reported_rows"]
 
-REPORTED_FIGURES: Final = (
-    "scope_1_kgco2e",
-    "scope_2_location_kgco2e",
-    "scope_2_market_kgco2e",
-    "scope_2_unspecified_kgco2e",
-    "scope_3_location_kgco2e",
-    "scope_3_market_kgco2e",
-    "total_location_kgco2e",
-    "total_market_kgco2e",
+_READ: Final = (
+    *("source", "month", "provider", "sub_account_id", "region_id", "service_name", "resource_id", "model_version"),
+    *REPORTED_FIGURES,
 )
-"""Figures in kg. None where the provider publishes none; ``unspecified`` where it does not say by which method."""
-
-REPORTED_COLUMNS: Final[dict[str, str]] = {
-    "source": "VARCHAR",
-    "month": "VARCHAR",
-    "provider": "VARCHAR",
-    "sub_account_id": "VARCHAR",
-    "region_id": "VARCHAR",
-    "service_name": "VARCHAR",
-    "resource_id": "VARCHAR",
-    "model_version": "VARCHAR",
-    **dict.fromkeys(REPORTED_FIGURES, DECIMAL),
-}
-"""What the view ``reported_emissions`` must have. ``service_name`` is the provider's service name or code."""
-
 _VERSION: Final = "coalesce(list_transform(regexp_extract_all(model_version, '[0-9]+'), lambda x: x::BIGINT), [])"
-_NEWEST: Final = (
-    f"SELECT {', '.join(REPORTED_COLUMNS)} FROM {REPORTED} "
-    f"QUALIFY {_VERSION} = max({_VERSION}) OVER (PARTITION BY source, month, sub_account_id)"
+_COUNTED: Final = ", ".join(f"'{breakdown.value}'" for breakdown in COUNTED)
+_ONCE: Final = (
+    f"SELECT {', '.join(_READ)} FROM {REPORTED} WHERE breakdown IS NULL OR breakdown IN ({_COUNTED}) "
+    f"QUALIFY dense_rank() OVER (PARTITION BY provider, month, lower(sub_account_id) ORDER BY {_VERSION} DESC, source) "
+    f"= 1"
 )
+"""Of two sources with the same newest model version the first by name counts."""
 
 
 def reported_rows(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> list[dict[str, Any]]:
     """Return the published rows of the months ``first`` to ``last`` (YYYY-MM, inclusive); empty without the view.
 
-    A row's service is the ledger's name of it where the bill knows the code that the provider reports.
+    Accounts, regions, services and resources are written as the bill writes them. A resource stands under the region
+    and service under which the bill has most of its emissions, for providers report resources by their type.
     """
     if not has_table(con, REPORTED):
         return []
-    rows = records(con, f"{_NEWEST} ORDER BY ALL")
-    names = _names(con)
-    wanted = [row for row in rows if first <= row["month"] <= last]
-    return [{**row, "service_name": _named(row, names)} for row in wanted]
+    wanted = [row for row in records(con, f"{_ONCE} ORDER BY ALL") if first <= row["month"] <= last]
+    if not wanted:
+        return []
+    bill = _bill(con)
+    resources = _resources(con) if any(row["resource_id"] for row in wanted) else {}
+    return [_spelled(row, bill, resources) for row in wanted]
 
 
-def _names(con: "duckdb.DuckDBPyConnection") -> dict[tuple[str, str], str]:
-    """Return the bill's service name of every (provider, name or code in lower case)."""
+_Names = dict[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """How the bill spells what providers report, by (provider, plain form)."""
+
+    services: _Names
+    regions: _Names
+    accounts: _Names
+
+
+def _bill(con: "duckdb.DuckDBPyConnection") -> _Bill:
     rows = con.execute(
-        "SELECT DISTINCT provider, service_name, service_code FROM emissions "
-        "WHERE service_name IS NOT NULL ORDER BY ALL",
+        "SELECT DISTINCT provider, service_name, service_code, region_id, sub_account_id FROM emissions ORDER BY ALL"
     ).fetchall()
-    known: dict[tuple[str, str], str] = {}
-    for provider, name, code in rows:
-        if code is not None:
-            known.setdefault((provider, code.lower()), name)
-    for provider, name, _ in rows:
-        known[provider, name.lower()] = name
-    return known
+    codes = _known((row[0], row[2], row[1]) for row in rows)
+    names = _known((row[0], row[1], row[1]) for row in rows)
+    regions = _known((row[0], row[3], row[3]) for row in rows)
+    return _Bill({**codes, **names}, regions, _known((row[0], row[4], row[4]) for row in rows))
 
 
-def _named(row: dict[str, Any], names: dict[tuple[str, str], str]) -> str | None:
-    name: str | None = row["service_name"]
-    return None if name is None else names.get((row["provider"], name.lower()), name)
+def _known(triples: Iterable[tuple[str, str | None, str | None]]) -> _Names:
+    found: _Names = {}
+    for provider, text, name in triples:
+        if text is not None and name is not None:
+            found.setdefault((provider, _plain(text)), name)
+    return found
+
+
+def _plain(text: str) -> str:
+    """Return a name as it is compared: ``East US 2`` and ``eastus2`` are one region."""
+    return _LOOSE.sub("", text.lower())
+
+
+_LOOSE: Final = re.compile(r"[\s()]+")
+_MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
+_Place = tuple[str, str | None, str | None]
+
+
+def _resources(con: "duckdb.DuckDBPyConnection") -> dict[tuple[str, str, str], _Place]:
+    """Return (resource id, region, service) in the bill's words, by (provider, month, resource id in lower case)."""
+    rows = con.execute(
+        f"SELECT provider, {_MONTH} AS month, lower(resource_id) AS plain, min(resource_id), region_id, service_name "
+        f"FROM emissions WHERE charge_class = 'usage' AND lower(resource_id) IN "
+        f"(SELECT lower(resource_id) FROM {REPORTED} WHERE resource_id IS NOT NULL) "
+        f"GROUP BY provider, {_MONTH}, lower(resource_id), region_id, service_name "
+        f"QUALIFY row_number() OVER (PARTITION BY provider, {_MONTH}, lower(resource_id) "
+        f"ORDER BY sum(total_kgco2e::{DECIMAL}) DESC NULLS LAST, region_id, service_name) = 1",
+    ).fetchall()
+    return {(provider, month, plain): (name, region, service) for provider, month, plain, name, region, service in rows}
+
+
+def _spelled(row: dict[str, Any], bill: _Bill, resources: Mapping[tuple[str, str, str], _Place]) -> dict[str, Any]:
+    provider = row["provider"]
+
+    def of(names: _Names, text: str | None) -> str | None:
+        return None if text is None else names.get((provider, _plain(text)), text)
+
+    spelled = {
+        **row,
+        "service_name": of(bill.services, row["service_name"]),
+        "region_id": of(bill.regions, row["region_id"]),
+        "sub_account_id": of(bill.accounts, row["sub_account_id"]),
+    }
+    if row["resource_id"] is not None:
+        place = resources.get((provider, row["month"], row["resource_id"].lower()))
+        if place is not None:
+            spelled |= dict(zip(("resource_id", "region_id", "service_name"), place, strict=True))
+    return spelled

@@ -66,7 +66,7 @@ def _tags(tag_keys: Sequence[str]) -> str:
     if not tag_keys:
         return "MAP {}::MAP(VARCHAR, VARCHAR)"
     wanted = ", ".join("'" + key.replace("'", "''") + "'" for key in sorted(tag_keys))
-    return f"map_from_entries(list_filter(map_entries(tags), entry -> list_contains([{wanted}], entry.key)))"
+    return f"map_from_entries(list_filter(map_entries(tags), lambda entry: list_contains([{wanted}], entry.key)))"
 
 
 def answers(

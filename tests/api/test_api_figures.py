@@ -1,0 +1,224 @@
+"""The API gives the figures of the command line, from a rollup or from rows, in every format, page by page."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as bounded
+from hypothesis import strategies as st
+from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, server_of
+
+from offgridflow.api.access import UNRESTRICTED, Restriction
+from offgridflow.cli.main import run
+from offgridflow.reports.opened import open_ledger
+from offgridflow.reports.rollup import answers
+from offgridflow.reports.totals import report
+
+
+def decimals(text: str) -> Any:  # noqa: ANN401  any JSON
+    """Read JSON without losing a digit."""
+    return json.loads(text, parse_float=Decimal)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--by", "provider,service_name"],
+        ["--by", "month,sub_account_id,region_id"],
+        ["--by", "resource_id,day"],
+        ["--by", "tag:team", "--from", "2025-06", "--where", "sub_account_id=333"],
+        ["--by", "status", "--from", "2025-06-02", "--to", "2025-06-03"],
+    ],
+)
+def test_emissions_are_those_of_the_command_line(
+    api: ApiClient, ledger: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every figure of /emissions equals `offgridflow report` to the last digit, whichever path answered."""
+    assert run(["report", "--ledger", str(ledger), "--format", "json", *arguments]) == 0
+    said = decimals(capsys.readouterr().out)
+    names = [name.removeprefix("--") for name in arguments[::2]]
+    found = api.get("/api/v1/emissions", params=dict(zip(names, arguments[1::2], strict=True)))
+    assert found.status_code == 200
+    answer = decimals(found.text)
+    assert answer.pop("next") is None
+    assert answer == said
+
+
+_KEYS = ("provider", "month", "sub_account_id", "region_id", "service_name", "tag:team", "status", "coverage_bucket")
+
+
+@bounded(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(by=st.lists(st.sampled_from(_KEYS), max_size=3, unique=True), month=st.sampled_from([None, "2025-05", "2025-06"]))
+def test_a_rollup_answers_as_the_rows_do(api: ApiClient, by: list[str], month: str | None) -> None:
+    """A report over the rollup equals the report over the rows: weights, market and water coverage included."""
+    assert answers(by, month, month, {}, ("team",))
+    edition = server_of(api).parts.service.store.current()
+    with edition.reading(UNRESTRICTED) as rows, edition.reading(UNRESTRICTED, light=True) as light:
+        assert report(light.con, by, month, month, view="rollup").to_json() == report(rows.con, by, month, month).to_json()
+
+
+def test_days_and_resources_are_not_answered_by_the_rollup() -> None:
+    """Only whole months and kept keys may be answered by a rollup."""
+    assert answers(["month"], "2025-05", "2025-06", {"provider": "aws"})
+    assert answers(["month"], "2025-05-01", "2025-06-30", {})
+    assert not answers(["day"], None, None, {})
+    assert not answers(["month"], "2025-05-02", None, {})
+    assert not answers(["provider"], None, "2025-06-29", {})
+    assert not answers(["tag:team"], None, None, {})
+    assert not answers(["provider"], None, None, {"resource_id": "i-1"})
+
+
+def test_totals_equal_an_independent_sum_over_the_bill(api: ApiClient) -> None:
+    """Money and lines of usage plus what was excluded are those of the raw file."""
+    said = decimals(api.get("/api/v1/emissions").text)
+    costs = [Decimal(row["BilledCost"]) for row in csv.DictReader(io.StringIO("\n".join([HEAD, *LINES])))]
+    excluded = sum((Decimal(each["billed_cost"]) for each in said["excluded"].values()), Decimal(0))
+    assert said["total"][0]["billed_cost"] + excluded == sum(costs)
+    assert said["total"][0]["line_items"] + sum(each["line_items"] for each in said["excluded"].values()) == len(LINES)
+    assert said["impact_total"]["total_kgco2e"] > 0
+
+
+def test_formats_hold_the_same_figures(api: ApiClient, tmp_path: Path) -> None:
+    """JSON, NDJSON, CSV and Parquet of one question hold equal rows, by ?format= and by Accept."""
+    ask = "/api/v1/emissions?by=region_id"
+    rows = decimals(api.get(ask).text)["rows"]
+    lines = api.get(ask, headers={"Accept": "application/x-ndjson"})
+    assert [decimals(each) for each in lines.text.splitlines()] == rows
+    table = list(csv.DictReader(io.StringIO(api.get(f"{ask}&format=csv").text)))
+    assert [Decimal(each["total_kgco2e"]) for each in table] == [each["total_kgco2e"] for each in rows]
+    parquet = api.get(ask, headers={"Accept": "application/vnd.apache.parquet;q=1, application/json;q=0.5"})
+    assert parquet.headers["content-type"] == "application/vnd.apache.parquet"
+    (tmp_path / "rows.parquet").write_bytes(parquet.content)
+    with duckdb.connect() as con:
+        stored = con.execute(f"SELECT region_id, total_kgco2e FROM '{tmp_path}/rows.parquet'").fetchall()
+    assert stored == [(each["region_id"], each["total_kgco2e"]) for each in rows]
+
+
+def test_etag_answers_304_until_the_question_changes(api: ApiClient) -> None:
+    """The same question about the same version is 304; another format or question is not."""
+    first = api.get("/api/v1/emissions?by=provider")
+    again = api.get("/api/v1/emissions?by=provider", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    for other in ("/api/v1/emissions?by=month", "/api/v1/emissions?by=provider&format=csv"):
+        assert api.get(other, headers={"If-None-Match": first.headers["etag"]}).status_code == 200
+
+
+def test_pages_end_with_null_and_lose_nothing(api: ApiClient) -> None:
+    """Following `next` gives every row once and ends with null; a cursor of another question is refused."""
+    whole = api.get("/api/v1/activities?limit=1000").json()
+    assert whole["next"] is None
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = api.get("/api/v1/activities", params={"limit": 3, **({"cursor": cursor} if cursor else {})}).json()
+        assert len(page["rows"]) <= 3
+        seen += page["rows"]
+        cursor = page["next"]
+    assert seen == whole["rows"]
+    grouped = api.get("/api/v1/emissions?by=day&limit=2").json()
+    following = api.get("/api/v1/emissions", params={"by": "day", "limit": 2, "cursor": grouped["next"]}).json()
+    assert following["rows"][0] != grouped["rows"][0]
+    foreign = api.get("/api/v1/emissions", params={"by": "month", "cursor": grouped["next"]})
+    assert (foreign.status_code, foreign.json()["errors"][0]["where"]) == (422, "cursor")
+
+
+def test_sort_top_and_compare(api: ApiClient) -> None:
+    """Rows sort by any column with unknown last; top cuts; compare sets the month before beside each row."""
+    rows = api.get("/api/v1/emissions?by=region_id&sort=-billed_cost").json()["rows"]
+    costs = [row["billed_cost"] for row in rows]
+    assert costs == sorted(costs, reverse=True)
+    assert api.get("/api/v1/emissions?by=region_id&sort=-billed_cost&top=1").json()["rows"] == rows[:1]
+    compared = decimals(api.get("/api/v1/emissions?by=region_id&from=2025-06&to=2025-06&compare=true").text)
+    before = decimals(api.get("/api/v1/emissions?by=region_id&from=2025-05&to=2025-05").text)
+    known = {row["region_id"]: row["total_kgco2e"] for row in before["rows"]}
+    assert {row["region_id"]: row["previous_total_kgco2e"] for row in compared["rows"]} == {
+        row["region_id"]: known.get(row["region_id"]) for row in compared["rows"]
+    }
+    assert compared["previous"]["impact_total"] == before["impact_total"]
+
+
+def test_older_versions_stay_readable(api: ApiClient) -> None:
+    """version= and as_of= answer from an older version; one that never was is 404."""
+    newest = api.get("/readyz").json()["ledger_version"]
+    old = api.get("/api/v1/emissions?by=month&version=0").json()
+    assert (old["ledger_version"], old["rows"]) == (0, [])
+    assert api.get(f"/api/v1/emissions?version={newest}").json()["ledger_version"] == newest
+    assert api.get("/api/v1/emissions?as_of=2999-01-01T00:00:00Z").json()["ledger_version"] == newest
+    for gone in ("version=9999", "as_of=2001-01-01T00:00:00Z"):
+        assert api.get(f"/api/v1/emissions?{gone}").status_code == 404
+
+
+def test_csv_holds_no_formula(api: ApiClient) -> None:
+    """No cell of a CSV begins a formula; numbers, negative ones too, stay as they are."""
+    for path in ("/api/v1/export?format=csv", "/api/v1/emissions?by=sku_meter,resource_id&format=csv"):
+        text = api.get(path).text
+        cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+        risky = [cell for cell in cells if cell[:1] in {"=", "+", "@", "\t", "\r"}]
+        assert risky == []
+        assert not [cell for cell in cells if cell.startswith("-") and not _is_number(cell)]
+    assert f"'{FORMULA}" in api.get("/api/v1/export?format=csv").text
+    assert FORMULA in api.get("/api/v1/export?format=ndjson").text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def test_explain_and_whatif_answer_as_the_command_line(
+    api: ApiClient, ledger: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Explanations and what-ifs equal those of the command line."""
+    assert run(["explain", "m5.large", "--ledger", str(ledger), "--format", "json"]) == 0
+    said = decimals(capsys.readouterr().out)
+    answer = decimals(api.get("/api/v1/explain?name=m5.large").text)
+    assert {name: answer[name] for name in said} == said
+    command = ["whatif", "--region", "us-east-1:eu-north-1", "--by", "region_id", "--ledger", str(ledger)]
+    assert run([*command, "--format", "json"]) == 0
+    said = decimals(capsys.readouterr().out)
+    answer = decimals(api.get("/api/v1/whatif?region=us-east-1:eu-north-1&by=region_id").text)
+    assert {name: answer[name] for name in said} == said
+    assert answer["impact_total"]["total_kgco2e_difference"] < 0
+
+
+def test_a_new_version_is_served_and_costs_only_its_own_commits(ledger: Path, api: ApiClient) -> None:
+    """Rolling up again adds nothing; a rollup built from nothing equals the one that grew."""
+    store = server_of(api).parts.service.store
+    edition = store.current()
+    assert edition.roll_up_missing(store.tag_keys) == 0
+    with open_ledger(str(ledger)) as opened:
+        assert edition.version == opened.provenance.ledger_version
+
+
+def test_a_restriction_cuts_every_view(api: ApiClient) -> None:
+    """A restricted reading sees only its rows in emissions and rollup, only their rates, and no quarantine or commits."""
+    edition = server_of(api).parts.service.store.current()
+    for restriction, accounts in ((Restriction(("333",)), {"333"}), (Restriction((), (("team", ("ads",)),)), {"333"})):
+        with edition.reading(restriction) as seen:
+            for view in ("emissions", "rollup"):
+                found = seen.con.execute(f"SELECT DISTINCT sub_account_id FROM {view}").fetchall()
+                assert {row[0] for row in found} == accounts
+            rates = seen.con.execute("SELECT count(*) FROM rates").fetchall()[0][0]
+            used = seen.con.execute("SELECT count(DISTINCT rate_id) FROM emissions").fetchall()[0][0]
+            assert rates == used
+            assert seen.con.execute("SELECT count(*) FROM commits").fetchall() == [(0,)]
+    quoted = Restriction(("3' OR true --",))
+    with edition.reading(quoted) as seen:
+        assert seen.con.execute("SELECT count(*) FROM emissions").fetchall() == [(0,)]
+
+
+def test_services_filter_by_exact_value(api: ApiClient) -> None:
+    """A filter compares values exactly, and an empty value means unknown."""
+    rows = api.get("/api/v1/emissions", params={"by": "service_name", "where": f"service_name={EC2}"}).json()["rows"]
+    assert [row["service_name"] for row in rows] == [EC2]
+    assert api.get("/api/v1/emissions", params={"where": "service_name="}).json()["rows"] == []

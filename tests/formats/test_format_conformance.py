@@ -77,9 +77,15 @@ def lines_of(known: Format, table: Table) -> int:
     return sum(int(row[position]) for row in table[1:])
 
 
+_PLAIN: dict[str, Outcome] = {}
+
+
 @pytest.fixture
 def plain(known: Format, tmp_path: Path) -> Outcome:
-    return outcome([csv_part(fixture_of(known))], tmp_path)
+    """Return what the fixture gives as it is; taken once per format, for every law compares with it."""
+    if known.name not in _PLAIN:
+        _PLAIN[known.name] = outcome([csv_part(fixture_of(known))], tmp_path)
+    return _PLAIN[known.name]
 
 
 def test_fixture_is_detected_as_its_own_format_alone(known: Format) -> None:

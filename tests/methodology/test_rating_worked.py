@@ -74,7 +74,7 @@ def _central(name: str) -> tuple[Rate, Book, float]:
     return made, Book(made), quantity
 
 
-def _check(made: Rate, quantity: float, operational: float, embodied: float) -> None:
+def check_figures(made: Rate, quantity: float, operational: float, embodied: float) -> None:
     assert made.operational_location_kgco2e is not None
     assert made.embodied_kgco2e is not None
     assert made.operational_location_kgco2e * quantity == pytest.approx(operational, rel=1e-9)
@@ -89,7 +89,7 @@ def test_an_hour_of_m5_large() -> None:
     spec = book.spec_watts(2, 8, 3.4286 / 2)
     assert spec == pytest.approx(6.4407, abs=2e-4)
     watts = math.sqrt(book.spec_watts(2, 8, FACTORS_MEMORY["Skylake"]) * book.of("teads"))
-    _check(made, quantity, book.operational(watts / 1000), book.per_hour(book.server_kg(2 / 96, 2, 8)))
+    check_figures(made, quantity, book.operational(watts / 1000), book.per_hour(book.server_kg(2 / 96, 2, 8)))
 
 
 FACTORS_MEMORY = {
@@ -106,7 +106,7 @@ def test_a_thousand_gb_months_of_s3() -> None:
     tb_hours = 1000 * GIB / 1000 * 720
     it_kwh = tb_hours * book["hdd_wh_per_tbh"] * book["aws.s3"] / 1000
     assert it_kwh == pytest.approx(1.507534, abs=5e-7)
-    _check(
+    check_figures(
         made, quantity, book.operational(it_kwh), book.per_hour(tb_hours * book["aws.s3"] * book["hdd_kgco2e_per_tb"])
     )
 
@@ -116,7 +116,7 @@ def test_a_tebibyte_of_egress() -> None:
     made, book, quantity = _central("egress")
     gb = 1024 * GIB
     assert gb * book["network_kwh_per_gb.internet_egress"] * 1.11 == pytest.approx(1.220458, abs=5e-7)
-    _check(made, quantity, book.operational(gb * book["network_kwh_per_gb.internet_egress"]), 0.0)
+    check_figures(made, quantity, book.operational(gb * book["network_kwh_per_gb.internet_egress"]), 0.0)
 
 
 def test_a_million_gb_seconds_of_functions() -> None:
@@ -128,7 +128,7 @@ def test_a_million_gb_seconds_of_functions() -> None:
     it_kwh = ratio * (vcpu_hours * book.spec_watts(1, 0, FACTORS_MEMORY["x86"]) + hours * memory) / 1000
     host, sockets = book["default_host_vcpu"], book["default_host_sockets"]
     kg = vcpu_hours * book.server_kg(1 / host, sockets, 0) + hours * book["dram_kgco2e_per_gb"]
-    _check(made, quantity, book.operational(it_kwh), book.per_hour(kg))
+    check_figures(made, quantity, book.operational(it_kwh), book.per_hour(kg))
 
 
 def test_an_hour_of_d4s_v5() -> None:
@@ -137,7 +137,7 @@ def test_an_hour_of_d4s_v5() -> None:
     spec = book.spec_watts(4, 16, FACTORS_MEMORY["Ice Lake"])
     assert spec == pytest.approx(13.8092, abs=5e-5)
     it_kwh = spec * book["power_central_ratio"] / 1000
-    _check(made, quantity, book.operational(it_kwh), book.per_hour(book.server_kg(4 / 128, 2, 16)))
+    check_figures(made, quantity, book.operational(it_kwh), book.per_hour(book.server_kg(4 / 128, 2, 16)))
 
 
 @pytest.mark.parametrize("name", CASES)

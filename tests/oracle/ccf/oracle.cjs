@@ -2,7 +2,6 @@
 // Cloud Carbon Footprint itself, row by row: JSON rows on stdin, JSON answers on stdout.
 // Usage: node oracle.cjs FOLDER_WITH_NODE_MODULES. A row: {provider, service, usage_type, unit, region, vcpu, amount, date}.
 // Embodied emissions, which it turns into kWh and adds, are set to nothing; all else is its own code.
-const fs = require("fs");
 const path = require("path");
 const folder = path.join(process.argv[2], "node_modules", "@cloud-carbon-footprint");
 const core = require(path.join(folder, "core"));
@@ -73,10 +72,11 @@ function machines() {
   return found;
 }
 
+const say = process.stdout.write.bind(process.stdout);
 process.stdout.write = () => true; // its logger talks there
 const chunks = [];
 process.stdin.on("data", (chunk) => chunks.push(chunk));
 process.stdin.on("end", () => {
   const rows = JSON.parse(Buffer.concat(chunks).toString());
-  fs.writeFileSync(1, JSON.stringify({ machines: machines(), answers: rows.map(answer) }));
+  say(JSON.stringify({ machines: machines(), answers: rows.map(answer) }));
 });

@@ -12,7 +12,7 @@ from offgridflow.factors import load, read_user_grid
 from offgridflow.methodology.explain import explain
 from offgridflow.methodology.rating import Rater
 from offgridflow.methodology.recipe import GridPrecedence, Recipe, RegionValue, SpendFactor, UserRate
-from offgridflow.methodology.user import spend_estimate
+from offgridflow.methodology.user import spend_estimate, spend_rows
 
 FACTORS = load()
 JUNE = Month(2025, 6)
@@ -126,6 +126,9 @@ def test_spend_is_apart_off_by_default_and_labelled() -> None:
     assert (made.bucket, made.method, made.source) == (CoverageBucket.SPEND, Method.SPEND, "EEIO 2022")
     assert spend_estimate(recipe, "EUR", Decimal(10)) is None
     assert spend_estimate(recipe, "USD", Decimal(-1)) is None
+    (row,) = spend_rows(recipe)
+    assert (row.billing_currency, row.central_kgco2e * 10) == ("USD", pytest.approx(made.kgco2e.central))
+    assert spend_rows(Recipe()) == ()
 
 
 @pytest.mark.parametrize(

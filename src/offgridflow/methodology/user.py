@@ -52,6 +52,28 @@ class SpendEstimate:
     assumptions: tuple[Assumption, ...] = (Assumption.SPEND_MEAN,)
 
 
+@dataclass(frozen=True, slots=True)
+class SpendRow:
+    """One currency of the spend fallback, as a row to join: kgCO2e per unit of money, and its source."""
+
+    billing_currency: str
+    low_kgco2e: float
+    central_kgco2e: float
+    high_kgco2e: float
+    source: str
+
+
+def spend_rows(recipe: Recipe) -> tuple[SpendRow, ...]:
+    """Return the table that the pipeline joins rows of bucket E with; empty where spend is switched off.
+
+    A row gets ``max(billed, effective, 0) x factor`` as its total, status fallback, method spend, bucket D and the mark
+    ``spend_mean``; all other impacts stay null, and reports never add bucket D to the estimated total.
+    """
+    first = {each.currency: each for each in reversed(recipe.spend)}
+    spans = ((each, each.kgco2e_per_unit) for _, each in sorted(first.items()))
+    return tuple(SpendRow(each.currency, span.low, span.central, span.high, each.source) for each, span in spans)
+
+
 def spend_estimate(recipe: Recipe, currency: str, cost: Decimal) -> SpendEstimate | None:
     """Return the estimate of a cost, or None where spend is off, has no factor for the currency, or is not positive."""
     if not cost.is_finite() or cost <= 0:

@@ -35,17 +35,21 @@ class Forgotten:
 def forget(ledger: Ledger, source: str, billing_period: str | None = None, *, run_id: str | None = None) -> Forgotten:
     """Take a source, or one period of it, out of the ledger. Its history, and an entry that says so, stay.
 
-    Older versions still show it until ``vacuum`` removes their files. Raises LedgerError if it is not there.
+    A report of a provider goes the same way, by its months. Older versions still show it until ``vacuum`` removes their
+    files. Raises LedgerError if it is not there.
     """
+    reports = tuple((source, month) for month in ledger.reported.forget(source, billing_period, run_id=run_id))
     where = {"source": source} if billing_period is None else {"source": source, "billing_period": billing_period}
 
     def once(head: Head) -> Forgotten:
         periods = tuple(sorted({file.key for file in head.files if _selected(file, where)}))
+        if not periods and reports:
+            return Forgotten(head.version, reports)
         if not periods:
             sentence = f"The ledger holds nothing of {' '.join(where.values())}."
             raise LedgerError(sentence, action="See what it holds with sources.")
         meta = {**_event(ledger, "forget"), **where, "run_id": run_id, "periods": [key[1] for key in periods]}
-        return Forgotten(ledger.emissions.swap(head, [], where, meta), periods)
+        return Forgotten(ledger.emissions.swap(head, [], where, meta), (*periods, *reports))
 
     return until_it_lands(ledger, ledger.emissions, once)
 

@@ -41,6 +41,11 @@ class LiveReport:
     upstream_digest: str | None
     path: str
 
+    @property
+    def committed_at(self) -> datetime:
+        """When it was committed, to the second."""
+        return datetime.strptime(self.commit_id.partition("-")[0], "%Y%m%dT%H%M%S%z")
+
 
 @dataclass(frozen=True, slots=True)
 class ReportedHead:
@@ -264,3 +269,20 @@ def accounts_of(storage: Storage, live: LiveReport) -> frozenset[str]:
     finally:
         con.close()
     return frozenset(row[0] for row in rows)
+
+
+def altered_reports(storage: Storage, head: ReportedHead) -> list[str]:
+    """Return the live files that are gone, or are not byte for byte what was committed."""
+    if not head.reports:
+        return []
+    told: dict[str, str] = {}
+    for entry in DeltaLog(storage, TABLES[REPORTED]).entries(-1):
+        told.update(entry.get("files", {}))
+    return sorted(live.path for live in head.reports.values() if _is_altered(storage, live.path, told.get(live.path)))
+
+
+def _is_altered(storage: Storage, path: str, digest: str | None) -> bool:
+    try:
+        return digest != file_digest(storage.local_path(REPORTED, path))
+    except LedgerError:
+        return True

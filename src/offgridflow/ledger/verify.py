@@ -11,6 +11,7 @@ from offgridflow.domain.errors import LedgerError
 from offgridflow.ledger.checks import Check, conservation_checks, rate_check, row_checks, words_check
 from offgridflow.ledger.deltalog import DeltaLog, LiveFile, first_line
 from offgridflow.ledger.digest import digest_of_views
+from offgridflow.ledger.reported import altered_reports
 from offgridflow.ledger.rows import file_digest
 from offgridflow.ledger.snapshot import Snapshot
 from offgridflow.ledger.tables import EMISSIONS, QUARANTINE, RATES, TABLES, connect
@@ -43,7 +44,7 @@ class VerifyReport:
 
 def verify(snapshot: Snapshot) -> VerifyReport:
     """Check every law of the ledger on a snapshot. Never raises for what it looks for: that is a check that fails."""
-    checks = [_periods_once(snapshot), *_files(snapshot)]
+    checks = [_periods_once(snapshot), *_files(snapshot), _reports(snapshot)]
     con = connect()
     try:
         snapshot.attach_unchecked(con)
@@ -95,6 +96,13 @@ def _files(snapshot: Snapshot) -> list[Check]:
         Check("files_present", ok=not absent, detail=_shown(absent, "all files that the log names")),
         Check("files_unaltered", ok=not altered, detail=_shown(altered, f"{len(told)} digests and all sizes compared")),
     ]
+
+
+def _reports(snapshot: Snapshot) -> Check:
+    """Return whether the live files of the providers' own figures are byte for byte what was committed."""
+    wrong = altered_reports(snapshot.storage, snapshot.reported)
+    count = len(snapshot.reported.reports)
+    return Check("reports_unaltered", ok=not wrong, detail=_shown(wrong, f"{count} digests compared"))
 
 
 def _told_digests(snapshot: Snapshot) -> dict[str, str]:

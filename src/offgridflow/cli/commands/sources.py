@@ -14,6 +14,7 @@ from offgridflow.domain.errors import LedgerError
 
 if TYPE_CHECKING:
     from offgridflow.ledger import LiveCommit
+    from offgridflow.ledger.reported import LiveReport
 
 ORDER = 110
 
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def sources(*, ledger: LedgerOption = None, form: FormatOption = Format.TABLE) -> None:
     """List sources, configured or found in the ledger, with their last delivery and how long ago it was committed."""
     configured = {name: str(table.get("type", "")) for name, table in settings().sources.items()}
-    rows = rows_of(configured, _live(ledger), datetime.now(UTC))
+    rows = rows_of(configured, _live(ledger), datetime.now(UTC), _reports(ledger))
     columns = (
         Column("source", "source"),
         Column("type", "type"),
@@ -48,21 +49,46 @@ def _live(ledger: str | None) -> "Iterable[LiveCommit]":
         return ()
 
 
-def rows_of(configured: Mapping[str, str], live: "Iterable[LiveCommit]", now: datetime) -> list[Mapping[str, object]]:
-    """Return one row per source; ``lag_hours`` is since the last commit of any of its periods."""
+def _reports(ledger: str | None) -> "Iterable[LiveReport]":
+    from offgridflow.ledger import Ledger  # noqa: PLC0415  delta-rs is late
+
+    try:
+        return Ledger.open(ledger_uri(ledger)).reported.head().reports.values()
+    except LedgerError:
+        return ()
+
+
+def rows_of(
+    configured: Mapping[str, str],
+    live: "Iterable[LiveCommit]",
+    now: datetime,
+    reports: "Iterable[LiveReport]" = (),
+) -> list[Mapping[str, object]]:
+    """Return one row per source; ``lag_hours`` is since the last commit of any of its periods.
+
+    A source of a provider's report has its months as periods, and no lines.
+    """
+    months: dict[str, list[LiveReport]] = {}
+    for report in reports:
+        months.setdefault(report.source, []).append(report)
     commits: dict[str, list[LiveCommit]] = {name: [] for name in configured}
     for commit in live:
         commits.setdefault(commit.source, []).append(commit)
-    return [_row(name, configured.get(name), found, now) for name, found in sorted(commits.items())]
+    names = sorted({*commits, *months})
+    return [_row(name, configured.get(name), commits.get(name, []), months.get(name, []), now) for name in names]
 
 
-def _row(name: str, kind: str | None, commits: "list[LiveCommit]", now: datetime) -> Mapping[str, object]:
-    last = max((commit.committed_at for commit in commits), default=None)
+def _row(
+    name: str, kind: str | None, commits: "list[LiveCommit]", months: "list[LiveReport]", now: datetime
+) -> Mapping[str, object]:
+    instants = [*(commit.committed_at for commit in commits), *(report.committed_at for report in months)]
+    last = max(instants, default=None)
+    periods = [*(commit.billing_period for commit in commits), *(report.month for report in months)]
     return {
         "source": name,
-        "type": kind or "files",
-        "periods": len(commits),
-        "newest_period": max((commit.billing_period for commit in commits), default=None),
+        "type": kind or ("files" if commits or not months else "report"),
+        "periods": len(periods),
+        "newest_period": max(periods, default=None),
         "line_items": sum(commit.line_items for commit in commits),
         "committed_at": None if last is None else last.astimezone(UTC).isoformat(timespec="seconds"),
         "lag_hours": None if last is None else round((now - last).total_seconds() / 3600, 1),

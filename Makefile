@@ -56,6 +56,12 @@ check: lint types layers deps test  ## everything that must be green before a co
 bench: $(DEV_STAMP)  ## speed and memory, printed, never asserted
 	$(BIN)/python bench/run.py
 
+sim: $(DEV_STAMP)  ## 500 seeded worlds with everything that goes wrong; SEED=n replays one
+	PYTHONPATH=tests $(BIN)/python -m support.sim $(or $(SEED),1 500)
+
+soak: $(DEV_STAMP)  ## crashes, failures and simulation at full size
+	OFFGRIDFLOW_SOAK=1 $(BIN)/python -m pytest --timeout 3600 tests/runner tests/sim
+
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/dev.txt
 	uv pip compile pyproject.toml --extra server --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -c requirements/dev.txt -o requirements/demo.txt

@@ -78,11 +78,21 @@ class RunStore:
         """Note that a run has begun. Call it within ``living``."""
         row = (run_id, origin, at.isoformat(), RUNNING, json.dumps(options, sort_keys=True, default=str))
         with self._writing() as con:
+            self._bury_the_dead(con)
             con.execute("INSERT INTO runs (run_id, origin, started_at, status, options) VALUES (?, ?, ?, ?, ?)", row)
+
+    def _bury_the_dead(self, con: sqlite3.Connection) -> None:
+        for (dead,) in con.execute("SELECT run_id FROM runs WHERE status = ?", (RUNNING,)).fetchall():
+            if not is_held(self._sign_of(dead)):
+                con.execute("UPDATE runs SET status = ? WHERE run_id = ?", (INTERRUPTED, dead))
+                self._sign_of(dead).unlink(missing_ok=True)
+
+    def _sign_of(self, run_id: str) -> Path:
+        return self.folder / f"{run_id}.alive"
 
     def living(self, run_id: str) -> AbstractContextManager[None]:
         """Return a context during which others see that the run lives; a killed process lets go of it."""
-        return alive(self.folder / f"{run_id}.alive")
+        return alive(self._sign_of(run_id))
 
     def finish(self, run_id: str, status: str, at: datetime, *, stopped: bool = False) -> None:
         """Note how a run ended; ``stopped`` before it had tried everything."""
@@ -193,7 +203,7 @@ class RunStore:
 
     def _shown(self, con: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         run = {**dict(row), "stopped": bool(row["stopped"]), "options": json.loads(row["options"])}
-        if run["status"] == RUNNING and not is_held(self.folder / f"{row['run_id']}.alive"):
+        if run["status"] == RUNNING and not is_held(self._sign_of(row["run_id"])):
             run["status"] = INTERRUPTED
         counted = con.execute("SELECT status, count(*) FROM steps WHERE run_id = ? GROUP BY 1", (row["run_id"],))
         return {**run, **dict.fromkeys(_STEP_STATUSES, 0), **dict(counted.fetchall())}
@@ -227,6 +237,7 @@ class RunStore:
             raise LedgerError(sentence, action=action) from error
 
     def _prepare(self, con: sqlite3.Connection) -> None:
+        con.execute("PRAGMA synchronous = NORMAL")  # whole after any crash; a power cut may take the last steps of it
         if not self._is_ready:
             con.execute("PRAGMA journal_mode = WAL")
             con.executescript(_SCHEMA)

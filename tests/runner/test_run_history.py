@@ -1,0 +1,170 @@
+"""Laws of runs: what is noted, what is held and until when, what stops whom."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from offgridflow.cloud.door import Door, Rules
+from offgridflow.domain.errors import LedgerError, UsageError
+from offgridflow.pipeline.failures import RetryClass, retry_class_of
+from offgridflow.pipeline.locks import alive
+from offgridflow.pipeline.runner import settings_digest
+from offgridflow.pipeline.runs import RunStore
+from offgridflow.testing import SimulatedTime
+from support.memory import in_memory
+from support.sim import MemoryOperator
+from support.twins import Twin, connect_twins
+
+SOURCES = {"a": {"type": "aws_twin", "account": "1"}, "b": {"type": "gcp_twin", "account": "2"}}
+
+
+class Stage:
+    """Two twins, an operator in memory, and a clock by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.twins = {name: Twin(name, name, random.Random(1)) for name in SOURCES}  # noqa: S311 - never rolled
+        self.at = datetime(2026, 1, 1, tzinfo=UTC)
+        door = Door(Rules(world=SimulatedTime().world()))
+        self.operator = MemoryOperator(folder, connect_twins(self.twins), door, now=lambda: self.at)
+
+    def run(self, sources: object = None, **options: object) -> list[tuple[str | None, str | None, str]]:
+        """Run once; return (source, period, status) of the steps that were noted."""
+        with in_memory():
+            report = self.operator.run(sources or SOURCES, **options)  # type: ignore[arg-type]
+        steps = self.operator.store.get(report.run_id)["steps"]
+        return [(step["source"], step["billing_period"], step["status"]) for step in steps]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Two sources with one month each."""
+    found = Stage(tmp_path)
+    for name, twin in found.twins.items():
+        twin.publish("2025-01", [["0.1" if name == "a" else "0.2"]])
+    return found
+
+
+def test_a_run_is_noted_step_by_step(stage: Stage) -> None:
+    """A run has an id, its options, and a step per period with lines and money; its status is in the list."""
+    stage.run()
+    newest = stage.operator.store.newest()
+    assert [(run["status"], run["committed"], run["failed"]) for run in newest] == [("ok", 2, 0)]
+    shown = stage.operator.store.get("latest")
+    assert [(step["source"], step["line_items"], step["billed_cost"]) for step in shown["steps"]] == [
+        ("a", 1, "0.1"),
+        ("b", 1, "0.2"),
+    ]
+    assert shown["options"]["sources"] == ["a", "b"]
+
+
+def test_a_refused_source_is_held_and_the_other_goes_on(stage: Stage) -> None:
+    """After an expired token a source is not called again, and is shown as held with its reason and a way out."""
+    stage.twins["a"].token_is_valid = False
+    assert stage.run() == [("a", None, "failed"), ("b", "2025-01", "committed")]
+    calls = len(stage.twins["a"].calls)
+    assert stage.run() == [("a", None, "held"), ("b", "2025-01", "unchanged")]
+    assert len(stage.twins["a"].calls) == calls
+    hold = stage.operator.store.holds()["a", ""]
+    assert (hold.failure.code, hold.failure.retry_class) == ("PROVIDER_AUTH", "auth")
+    step = stage.operator.store.get("latest")["steps"][0]
+    assert "--full" in step["action"]
+
+
+@pytest.mark.parametrize("way", ["settings", "full", "a day", "clock set back"])
+def test_what_is_held_is_tried_again_when_that_may_help(stage: Stage, way: str) -> None:
+    """Changed settings, --full, a day gone by, or a clock that cannot be trusted: the source is asked again."""
+    stage.twins["a"].token_is_valid = False
+    stage.run()
+    stage.twins["a"].token_is_valid = True
+    sources = dict(SOURCES)
+    if way == "settings":
+        sources["a"] = {**sources["a"], "role_arn": "other"}
+    stage.at += {"a day": timedelta(hours=24), "clock set back": timedelta(hours=-1)}.get(way, timedelta(minutes=1))
+    assert stage.run(sources, full=way == "full")[0] == ("a", "2025-01", "committed")
+    assert stage.operator.store.holds() == {}
+
+
+def test_what_fails_in_passing_is_tried_by_the_next_run(stage: Stage) -> None:
+    """A transient failure is not held: the next run asks again."""
+    stage.twins["a"].trouble = 1.0
+    assert stage.run()[0] == ("a", None, "failed")
+    stage.twins["a"].trouble = 0.0
+    assert stage.run()[0] == ("a", "2025-01", "committed")
+
+
+def test_a_broken_delivery_is_held_until_it_is_published_anew(stage: Stage) -> None:
+    """A delivery that cannot be read costs no second fetch until its fingerprint changes; its neighbours go on."""
+    stage.twins["a"].publish("2025-02", [["0.3"]], cut=True)
+    assert stage.run()[:2] == [("a", "2025-01", "committed"), ("a", "2025-02", "failed")]
+    calls = len(stage.twins["a"].calls)
+    assert stage.run()[:2] == [("a", "2025-01", "unchanged"), ("a", "2025-02", "held")]
+    assert len(stage.twins["a"].calls) == calls + 1
+    stage.twins["a"].publish("2025-02", [["0.3"]])
+    assert stage.run()[1] == ("a", "2025-02", "committed")
+    assert stage.operator.store.holds() == {}
+
+
+def test_a_stop_lets_the_delivery_end_and_the_next_run_goes_on(stage: Stage) -> None:
+    """A run that is asked to stop commits the period that it is at, says so, and the next one does the rest."""
+    asked: list[int] = []
+
+    def stop() -> bool:
+        asked.append(1)
+        return len(asked) > 1
+
+    assert stage.run(stop=stop) == [("a", "2025-01", "committed")]
+    assert stage.operator.store.newest()[0]["stopped"]
+    assert stage.run() == [("a", "2025-01", "unchanged"), ("b", "2025-01", "committed")]
+
+
+def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
+    """A run lives as long as its process holds its lock, whatever the last word in the history was."""
+    store = RunStore(tmp_path)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with store.living("one"):
+        store.begin("one", "run", at, {})
+        assert store.newest()[0]["status"] == "running"
+    assert store.newest()[0]["status"] == "interrupted"
+    store.begin("two", "run", at, {})
+    assert {run["run_id"]: run["status"] for run in store.newest()} == {"one": "interrupted", "two": "interrupted"}
+    assert list(tmp_path.glob("*.alive")) == []
+
+
+def test_a_broken_history_says_so_and_costs_no_figure(tmp_path: Path) -> None:
+    """A history that SQLite cannot read is an error with a way out, and an unknown run is a wrong word."""
+    with pytest.raises(UsageError, match="no run 'nine'"):
+        RunStore(tmp_path / "new").get("nine")
+    (tmp_path / "runs.sqlite").write_bytes(b"nothing of the kind" * 100)
+    with pytest.raises(LedgerError, match="run history") as caught:
+        RunStore(tmp_path).newest()
+    assert "move it away" in caught.value.action
+
+
+def test_the_digest_of_settings_tells_values_apart_and_shows_none() -> None:
+    """Another value is another digest, and a secret in the settings cannot be read out of it."""
+    digest = settings_digest({"type": "x", "key": "canary"})
+    assert digest != settings_digest({"type": "x", "key": "other"})
+    assert digest == settings_digest({"key": "canary", "type": "x"})
+    assert "canary" not in digest
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (LedgerError("x", code="COMMIT_UNKNOWN"), RetryClass.TRANSIENT),
+        (LedgerError("x"), RetryClass.LEDGER),
+        (UsageError("x"), RetryClass.SETTINGS),
+    ],
+)
+def test_failures_have_a_class(error: LedgerError, expected: RetryClass) -> None:
+    """An error's class says when it is worth another run."""
+    assert retry_class_of(error) is expected
+
+
+def test_a_lock_file_of_a_finished_run_is_gone(tmp_path: Path) -> None:
+    """What shows that a run lives is removed when it ends."""
+    with alive(tmp_path / "x.alive"):
+        assert (tmp_path / "x.alive").exists()
+    assert not (tmp_path / "x.alive").exists()

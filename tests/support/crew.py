@@ -1,0 +1,123 @@
+"""Operators for tests of whole runs: one in this process, and ones in processes of their own that can be killed."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from offgridflow.cloud.door import Door
+from offgridflow.connectors.registry import connect
+from offgridflow.ledger import Ledger
+from offgridflow.pipeline.kitchen import kitchen_of
+from offgridflow.pipeline.locks import FileLocks
+from offgridflow.pipeline.model import IngestOptions, Ports, utc_now
+from offgridflow.pipeline.recipe import Kitchen
+from offgridflow.pipeline.runner import InProcessRunner, RunReport, Task, never
+from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
+from offgridflow.pipeline.sources import Connect, SourceRun
+from offgridflow.settings import Settings
+
+Sources = Mapping[str, Mapping[str, Any]]
+Step = Callable[[str], None]
+
+
+@cache
+def kitchen() -> Kitchen:
+    """Return the default kitchen; its tables are read once per process."""
+    return kitchen_of(Settings())
+
+
+def no_step(step: str) -> None:
+    """Take note of nothing."""
+
+
+@dataclass
+class Operator:
+    """Runs sources into the ledger of a folder. ``step`` hears every boundary between two steps of the pipeline."""
+
+    folder: Path
+    make: Connect = connect
+    door: Door = field(default_factory=Door)
+    now: Callable[[], datetime] = utc_now
+    probe_after: timedelta = timedelta(hours=24)
+    lock_wait_seconds: float = 600
+    step: Step = no_step
+
+    @property
+    def uri(self) -> Path:
+        """The ledger's folder."""
+        return self.folder / "ledger"
+
+    @property
+    def store(self) -> RunStore:
+        """The history of runs."""
+        return RunStore(self.uri / STATE_FOLDER)
+
+    def run(
+        self,
+        sources: Sources,
+        *,
+        retry_held: bool = False,
+        stop: Callable[[], bool] = never,
+        **options: Any,  # noqa: ANN401 - the fields of IngestOptions
+    ) -> RunReport:
+        """Run the sources once."""
+        self.step("begin")
+        shared = SourceRun(
+            ledger=self.open(),
+            kitchen=kitchen(),
+            options=IngestOptions(**options),
+            ports=Ports(self.folder / "work", now=self.now, progress=self._hear),
+            cache_folder=self.folder / "cache",
+            door=self.door,
+        )
+        locks = FileLocks(self.store.folder / "locks", self.lock_wait_seconds)
+        runner = InProcessRunner(self.store, locks, self.probe_after, self.make)
+        report = runner.run(Task(sources, shared, "test", retry_held or bool(options.get("full"))), stop)
+        self.step("end")
+        return report
+
+    def open(self) -> Ledger:
+        """Open the ledger."""
+        return Ledger.open(self.uri, create=True, clock=self.now, checkpoint=self.step)
+
+    def _hear(self, stage: str, detail: str, done: int, total: int) -> None:  # noqa: ARG002 - see Progress
+        self.step(f"{stage} {done}/{total}")
+
+
+def die_at(number: int) -> Step:
+    """Return a step that kills its process when it is called for the n-th time."""
+    left = [number]
+
+    def step(name: str) -> None:
+        del name
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return step
+
+
+def run_and_die(folder: str, sources: Sources, number: int) -> None:
+    """Run the sources and die at a step (as a process of its own)."""
+    Operator(Path(folder), step=die_at(number)).run(sources)
+
+
+def run_in_peace(folder: str, sources: Sources, ready: Any = None) -> None:  # noqa: ANN401 - an Event of multiprocessing
+    """Run the sources (as a process of its own); ``ready`` is set when it begins."""
+    kitchen()
+    if ready is not None:
+        ready.set()
+    Operator(Path(folder)).run(sources)
+
+
+def processes() -> Any:  # noqa: ANN401 - contexts of multiprocessing have no common public type
+    """Return a context whose children come from a server that has imported everything and started nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["support.crew"])
+    return context

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.server import ApiClient, client_of, make_ledger, server_on
 
+from support.server import ApiClient, client_of, make_ledger, server_on
 
 Serve = Callable[..., ApiClient]
 
@@ -38,5 +38,3 @@ def api(ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiC
     server = server_on(ledger, state=tmp_path_factory.mktemp("state") / "state.sqlite")
     with client_of(server) as client:
         yield client
-
-

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from support.server import ApiClient, server_of
 
 from offgridflow.api.access import Restriction, Scope
 from offgridflow.api.serving import server_of as bound_server
-from offgridflow.api.tokens import Tokens
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import UsageError
 from offgridflow.settings import ApiSettings, Settings
+from support.server import ApiClient, server_of
+
+if TYPE_CHECKING:
+    from offgridflow.api.tokens import Tokens
 
 OPEN = {"/healthz", "/readyz"}
 WHOLE = {
@@ -59,7 +62,14 @@ def test_every_route_wants_a_token_once_there_is_one(serve: Serve) -> None:
     assert tokens.revoke(revoked.token_id)
     _, expired = tokens.create("expired", valid_days=-1)
     wrong = good[:-1] + ("0" if good[-1] != "0" else "1")
-    for headers in ({}, bearer(wrong), bearer(dead), bearer(expired), bearer("nonsense"), {"Authorization": "Basic eDp5"}):
+    for headers in (
+        {},
+        bearer(wrong),
+        bearer(dead),
+        bearer(expired),
+        bearer("nonsense"),
+        {"Authorization": "Basic eDp5"},
+    ):
         for method, path in routes_of(client):
             answer = client.request(method, path, headers=headers)
             if path in OPEN and not headers:
@@ -200,7 +210,7 @@ def test_without_a_token_the_server_binds_to_this_machine_only(ledger: Path, tmp
 
 
 def test_tokens_are_made_listed_and_revoked_by_command(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command makes a token that opens, lists it without its secret, and revokes it; a restricted one cannot run."""
+    """The command makes a token, lists it without its secret, and revokes it once; a restricted one cannot run."""
     make = ["token", "create", "--name", "ci", "--account", "333", "--tag", "team=ads", "--ledger", str(ledger)]
     assert run([*make, "--format", "csv"]) == 0
     made = capsys.readouterr().out.splitlines()[1].split(",")

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
-from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, server_of
 
 from offgridflow.api.access import UNRESTRICTED, Restriction
 from offgridflow.cli.main import run
 from offgridflow.reports.opened import open_ledger
 from offgridflow.reports.rollup import answers
 from offgridflow.reports.totals import report
+from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, server_of
 
 
 def decimals(text: str) -> Any:  # noqa: ANN401  any JSON
@@ -54,13 +54,17 @@ _KEYS = ("provider", "month", "sub_account_id", "region_id", "service_name", "ta
 
 
 @bounded(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(by=st.lists(st.sampled_from(_KEYS), max_size=3, unique=True), month=st.sampled_from([None, "2025-05", "2025-06"]))
+@given(
+    by=st.lists(st.sampled_from(_KEYS), max_size=3, unique=True), month=st.sampled_from([None, "2025-05", "2025-06"])
+)
 def test_a_rollup_answers_as_the_rows_do(api: ApiClient, by: list[str], month: str | None) -> None:
     """A report over the rollup equals the report over the rows: weights, market and water coverage included."""
     assert answers(by, month, month, {}, ("team",))
     edition = server_of(api).parts.service.store.current()
     with edition.reading(UNRESTRICTED) as rows, edition.reading(UNRESTRICTED, light=True) as light:
-        assert report(light.con, by, month, month, view="rollup").to_json() == report(rows.con, by, month, month).to_json()
+        assert (
+            report(light.con, by, month, month, view="rollup").to_json() == report(rows.con, by, month, month).to_json()
+        )
 
 
 def test_days_and_resources_are_not_answered_by_the_rollup() -> None:
@@ -179,9 +183,9 @@ def test_explain_and_whatif_answer_as_the_command_line(
     api: ApiClient, ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Explanations and what-ifs equal those of the command line."""
-    assert run(["explain", "m5.large", "--ledger", str(ledger), "--format", "json"]) == 0
+    assert run(["explain", "sku-1", "--ledger", str(ledger), "--format", "json"]) == 0
     said = decimals(capsys.readouterr().out)
-    answer = decimals(api.get("/api/v1/explain?name=m5.large").text)
+    answer = decimals(api.get("/api/v1/explain?name=sku-1").text)
     assert {name: answer[name] for name in said} == said
     command = ["whatif", "--region", "us-east-1:eu-north-1", "--by", "region_id", "--ledger", str(ledger)]
     assert run([*command, "--format", "json"]) == 0
@@ -201,7 +205,7 @@ def test_a_new_version_is_served_and_costs_only_its_own_commits(ledger: Path, ap
 
 
 def test_a_restriction_cuts_every_view(api: ApiClient) -> None:
-    """A restricted reading sees only its rows in emissions and rollup, only their rates, and no quarantine or commits."""
+    """A restricted reading sees its rows in emissions and rollup, their rates, and no quarantine or commits."""
     edition = server_of(api).parts.service.store.current()
     for restriction, accounts in ((Restriction(("333",)), {"333"}), (Restriction((), (("team", ("ads",)),)), {"333"})):
         with edition.reading(restriction) as seen:

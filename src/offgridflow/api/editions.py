@@ -248,11 +248,15 @@ class Store:
                     self._editions.move_to_end(version)
                     return known
         with self._building:
-            snapshot = self._open(self.ledger_uri).snapshot(version, as_of)
+            opened = self._open(self.ledger_uri)
+            if version is not None and version > opened.version():
+                sentence = f"The ledger has no version {version}."
+                raise LedgerError(sentence, action=f"Its newest is {opened.version()}.")
+            snapshot = opened.snapshot(version, as_of)
             with self._lock:
                 known = self._editions.get(snapshot.version)
             if known is None:
-                known = self._built(self._open(self.ledger_uri), snapshot.version)
+                known = self._built(opened, snapshot.version)
                 self._keep(known)
             return known
 

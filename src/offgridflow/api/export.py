@@ -7,7 +7,7 @@ export has a small database of its own, closed when the client goes away.
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -63,7 +63,7 @@ class Export:
             gate.leave()
             raise
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Generator[bytes, None, None]:
         """Yield the bytes as the engine writes them. Raises duckdb.Error in mid-stream: the client sees a cut."""
         try:
             with tempfile.TemporaryDirectory(prefix="offgridflow-export-") as folder:

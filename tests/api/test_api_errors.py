@@ -1,0 +1,218 @@
+"""Every failure has one shape, and every limit its status: 413, 422, 429, 503, never 500."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from offgridflow.api.access import UNRESTRICTED
+from offgridflow.api.formats import Form, chosen_form, to_csv
+from offgridflow.api.gate import Gate, GateLimits, deadline
+from offgridflow.api.problems import TITLES, ApiError, Code
+from offgridflow.ledger import Ledger
+from support.server import ApiClient, server_of
+
+Serve = Callable[..., ApiClient]
+
+
+def is_problem(client: ApiClient, method: str, path: str, status: int, **given: object) -> dict[str, object]:
+    """Check that a request fails in the one shape, and return it."""
+    answer = client.request(method, path, **given)  # type: ignore[arg-type]
+    assert answer.status_code == status, (method, path, answer.status_code, answer.text)
+    assert answer.headers["content-type"] == "application/problem+json"
+    shape = answer.json()
+    assert {"type", "title", "status", "detail", "code", "action"} <= set(shape)
+    assert shape["status"] == status
+    assert TITLES[Code(shape["code"])] == (status, shape["title"])
+    assert shape["type"] == f"/docs#{shape['code'].lower()}"
+    assert "Traceback" not in answer.text
+    if status in {429, 503}:
+        assert int(answer.headers["retry-after"]) >= 1
+    return dict(shape)
+
+
+def test_every_route_fails_in_one_shape(api: ApiClient) -> None:
+    """Unknown parameters, methods and formats at every route are problems with stable codes."""
+    for path, operations in server_of(api).fastapi.openapi()["paths"].items():
+        filled = path.replace("{run_id}", "abc")
+        is_problem(api, "DELETE", filled, 405)
+        if "get" in operations and path.startswith("/api/v1/") and "{" not in path:
+            is_problem(api, "GET", f"{filled}?bogus=1", 422)
+            if not path.endswith(("/export", "/inventory")):
+                is_problem(
+                    api, "GET", filled, 406, headers={"Accept": "image/png"}
+                ) if path != "/api/v1/whatif" else None
+    is_problem(api, "GET", "/api/v1/nothing", 404)
+    is_problem(api, "GET", "/api/v1/runs/abc", 404)
+    is_problem(api, "POST", "/api/v1/runs/abc/cancel", 404)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "by=bogus",
+        "from=2025-13",
+        "from=2025-02-30",
+        "from=2025-06&to=2025-05",
+        "where=provider",
+        "where=bogus=1",
+        "where=provider=aws&where=provider=gcp",
+        "limit=0",
+        "limit=10001",
+        "cursor=AAAA",
+        "cursor=%F0%9F%98%80",
+        "sort=bogus",
+        "compare=true",
+        "version=-1",
+        "version=1&as_of=2025-01-01T00:00:00Z",
+        "as_of=2025-01-01",
+        "format=xml",
+        "by=" + "a" * 500,
+    ],
+)
+def test_a_question_that_is_not_one_is_422(api: ApiClient, question: str) -> None:
+    """Wrong keys, days, filters, limits and cursors are told as 422."""
+    is_problem(api, "GET", f"/api/v1/emissions?{question}", 422)
+
+
+def test_bodies_and_addresses_have_a_largest_size(serve: Serve) -> None:
+    """A body past the limit is 413, with a length and in pieces; a long address and a body that is no JSON are 400."""
+    client = serve(body_kib=1)
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
+    is_problem(client, "POST", "/api/v1/runs", 413, content=b" " * 2000, headers=headers)
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(20):
+            yield b" " * 100
+
+    is_problem(client, "POST", "/api/v1/runs", 413, content=pieces(), headers=headers)
+    is_problem(client, "POST", "/api/v1/runs", 400, content=b"{", headers=headers)
+    is_problem(client, "POST", "/api/v1/runs", 422, json={"path": "/etc/passwd"}, headers={"Idempotency-Key": "k"})
+    is_problem(client, "POST", "/api/v1/runs", 422, json={})
+    is_problem(client, "GET", "/api/v1/emissions?by=" + "a" * 9000, 400)
+
+
+def test_too_many_groups_are_refused_before_they_are_fetched(serve: Serve) -> None:
+    """A question with more groups than the limit is 422 on both paths."""
+    client = serve(groups=2)
+    for key in ("resource_id,day", "month,region_id"):
+        assert is_problem(client, "GET", f"/api/v1/emissions?by={key}", 422)["code"] == "TOO_MANY_GROUPS"
+    assert client.get("/api/v1/emissions?by=month").status_code == 200
+
+
+def test_past_the_queue_is_503(serve: Serve) -> None:
+    """With every slot taken and the queue full a heavy question is BUSY at once; a light one is answered."""
+    client = serve(queue_length=0)
+    gate = server_of(client).parts.service.gate
+    with _all_slots(gate):
+        is_problem(client, "GET", "/api/v1/coverage", 503)
+        assert client.get("/api/v1/emissions?by=month").status_code == 200
+    assert gate.running == 0
+    assert client.get("/api/v1/coverage").status_code == 200
+
+
+class _all_slots:  # noqa: N801  reads as a phrase
+    """Holds all slots of a gate."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate, self.taken = gate, 0
+
+    def __enter__(self) -> None:
+        while True:
+            try:
+                self.gate.try_enter()
+            except ApiError:
+                return
+            self.taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        for _each in range(self.taken):
+            self.gate.leave()
+
+
+def test_a_gate_lets_the_next_one_in() -> None:
+    """Who waits gets the slot that is given back; past the time it is BUSY."""
+    gate = Gate(GateLimits(slots=1, queue_length=1, queue_seconds=20))
+    entered = threading.Event()
+
+    def wait() -> None:
+        with gate.slot():
+            entered.set()
+
+    with gate.slot():
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        while gate.waiting == 0:
+            pass
+        with pytest.raises(ApiError, match="wait already"), gate.slot():
+            pass
+        assert not entered.is_set()
+    waiter.join(10)
+    assert entered.is_set()
+    impatient = Gate(GateLimits(slots=1, queue_length=1, queue_seconds=0.01))
+    with impatient.slot(), pytest.raises(ApiError), impatient.slot():
+        pass
+
+
+def test_a_query_is_stopped_in_time(api: ApiClient) -> None:
+    """A query past its time is interrupted and told as QUERY_TIMEOUT; its connection is not used again."""
+    edition = server_of(api).parts.service.store.current()
+    with (
+        pytest.raises(ApiError, match="stopped after") as caught,
+        edition.reading(UNRESTRICTED) as reading,
+        deadline(reading.con, 0.2),
+    ):
+        reading.con.execute("SELECT sum(hash(a.range + b.range)) FROM range(1000000) a, range(1000000) b").fetchall()
+    assert caught.value.code == "QUERY_TIMEOUT"
+    assert api.get("/api/v1/coverage").status_code == 200
+
+
+def test_a_ledger_that_is_gone_is_503_and_not_ready(serve: Serve, tmp_path: Path) -> None:
+    """Without a ledger the process is alive, not ready, and answers 503."""
+    gone = tmp_path / "gone"
+    client = serve(ledger=gone)
+    assert client.get("/healthz").status_code == 200
+    is_problem(client, "GET", "/readyz", 503)
+    is_problem(client, "GET", "/api/v1/emissions", 503)
+    Ledger.open(gone, create=True)
+    assert client.get("/readyz").json()["ledger_version"] == 0
+    assert client.get("/api/v1/emissions").json()["rows"] == []
+
+
+def test_every_code_is_documented() -> None:
+    """docs/api.md has an anchor for every code, and none that is not one."""
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", text, re.MULTILINE)) == {code.value for code in Code}
+
+
+def test_accept_is_read_as_the_rfc_says() -> None:
+    """Quality decides, wildcards give the default, zero refuses, nonsense is not acceptable."""
+    assert chosen_form(None, None) is Form.JSON
+    assert chosen_form(None, "text/csv;q=0.2, application/x-ndjson;q=0.9") is Form.NDJSON
+    assert chosen_form(None, "text/html, */*;q=0.1") is Form.JSON
+    assert chosen_form(Form.CSV, "application/json") is Form.CSV
+    for wrong in ("text/html", "application/json;q=0", "application/json;q=x", ";;;"):
+        with pytest.raises(ApiError):
+            chosen_form(None, wrong)
+
+
+def test_csv_guards_texts_and_leaves_numbers() -> None:
+    """Texts that a spreadsheet would run get an apostrophe; numbers and unknown values do not."""
+    text = to_csv([{"a": "=1+1", "b": -1.5, "c": None, "d": "-x", "e": [1]}, {"a": "\t@", "b": True}])
+    assert text.splitlines()[0] == "a,b,c,d,e"
+    assert text.splitlines()[1] == "'=1+1,-1.5,,'-x,[1]"
+    assert text.splitlines()[2].startswith("'\t@,true")
+
+
+def test_no_page_or_answer_lets_other_sites_in(api: ApiClient) -> None:
+    """Every answer carries a strict policy: no inline script, no other origin, no frame, no sniffing."""
+    for path in ("/", "/api/v1/emissions", "/static/app.js", "/api/v1/nothing"):
+        headers = api.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "access-control-allow-origin" not in headers

@@ -1,0 +1,88 @@
+"""Exports hold every row, stream in constant memory, and give their slot back when the client goes away."""
+
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import duckdb
+import psutil
+import pytest
+
+from offgridflow.api.access import UNRESTRICTED
+from offgridflow.api.export import Export
+from offgridflow.api.formats import Form
+from offgridflow.api.problems import ApiError
+from offgridflow.reports.focus import EXTENSION_COLUMNS, FOCUS_COLUMNS
+from offgridflow.reports.scope import scope_of
+from support.server import LINES, ApiClient, server_of
+
+Serve = Callable[..., ApiClient]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
+def test_an_export_closes_to_the_ledger(api: ApiClient, tmp_path: Path, form: str) -> None:
+    """Rows, money and kilograms of an export are those of the ledger, under FOCUS names and ours with x_."""
+    path = tmp_path / f"rows.{form}"
+    path.write_bytes(api.get(f"/api/v1/export?format={form}").content)
+    reader = {"parquet": "read_parquet", "csv": "read_csv", "ndjson": "read_json"}[form]
+    with duckdb.connect() as con:
+        rows = con.execute(f"SELECT * FROM {reader}('{path}')").description or []
+        found = con.execute(
+            f"SELECT sum(x_line_items)::BIGINT, sum(BilledCost)::DOUBLE, sum(x_total_kgco2e) FROM {reader}('{path}')"
+        ).fetchall()[0]
+    total = api.get("/api/v1/emissions").json()
+    assert [column[0] for column in rows] == [*FOCUS_COLUMNS, *EXTENSION_COLUMNS]
+    assert found[0] == len(LINES)
+    assert found[1] == pytest.approx(23.67, rel=1e-12)
+    assert found[2] == pytest.approx(total["impact_total"]["total_kgco2e"], rel=1e-12)
+
+
+def test_an_export_can_be_cut_to_cells(api: ApiClient) -> None:
+    """Days and filters cut an export as they cut a report; JSON as a whole is refused."""
+    lines = api.get("/api/v1/export?format=ndjson&from=2025-06&where=sub_account_id=333").text.splitlines()
+    assert len(lines) == 2
+    assert api.get("/api/v1/export?format=json").status_code == 422
+
+
+def test_an_export_streams_in_constant_memory(api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While some 150 MB pass, the process grows by far less: the engine waits for the reader."""
+    service = server_of(api).parts.service
+    edition = service.store.current()
+    export = Export(edition, UNRESTRICTED, scope_of(None, None, {}), Form.CSV, service)
+    monkeypatch.setattr(export, "_sql", f"SELECT rows.* FROM ({export._sql}) rows, range(20000)")  # noqa: SLF001
+    process = psutil.Process()
+    stream = iter(export)
+    size = len(next(stream))
+    before, peak = process.memory_info().rss, 0
+    for chunk in stream:
+        size += len(chunk)
+        peak = max(peak, process.memory_info().rss)
+    assert size > 100_000_000
+    assert peak - before < 64 * 2**20
+
+
+def test_a_client_that_leaves_gives_the_slot_back(serve: Serve) -> None:
+    """Closing an export in its middle ends the engine's work and frees the slot; past the slots it is 503."""
+    client = serve()
+    service = server_of(client).parts.service
+    held = list(_begun(client))
+    assert service.exports.running == len(held) >= 1
+    refused = client.get("/api/v1/export")
+    assert (refused.status_code, refused.json()["code"]) == (503, "BUSY")
+    for stream in held:
+        stream.close()
+    assert service.exports.running == 0
+    assert client.get("/api/v1/export").status_code == 200
+
+
+def _begun(client: ApiClient) -> Iterator[Generator[bytes, None, None]]:
+    """Begin exports that never end by themselves, as many as there are slots."""
+    service = server_of(client).parts.service
+    while True:
+        try:
+            export = Export(service.store.current(), UNRESTRICTED, scope_of(None, None, {}), Form.CSV, service)
+        except ApiError:
+            return
+        export._sql = f"SELECT rows.* FROM ({export._sql}) rows, range(100000000)"  # noqa: SLF001  made endless
+        stream = iter(export)
+        assert next(stream)
+        yield stream

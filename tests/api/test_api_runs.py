@@ -1,0 +1,151 @@
+"""Runs: started once under a key, done in the background, cancelled between steps, told of after a crash."""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from offgridflow.api.problems import ApiError
+from offgridflow.api.runs import Runs
+from offgridflow.api.state import State
+from offgridflow.domain.errors import InputError
+from offgridflow.pipeline.model import Progress
+from support.server import HEAD, ApiClient, line, make_ledger, server_of
+
+Serve = Callable[..., ApiClient]
+
+
+def until_over(client: ApiClient, run_id: str) -> dict[str, object]:
+    """Wait for a run and return it."""
+    waited = threading.Event()
+    run: dict[str, object] = {"state": "queued"}
+    for _ in range(400):
+        if run["state"] not in {"queued", "running"}:
+            break
+        waited.wait(0.05)
+        run = client.get(f"/api/v1/runs/{run_id}").json()
+    return run
+
+
+def test_a_run_ingests_the_configured_paths_and_the_api_serves_them(serve: Serve, tmp_path: Path) -> None:
+    """A run commits a new month, which the API then answers with; the same key never starts a second run."""
+    ledger = make_ledger(tmp_path)
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "july.csv").write_text("\n".join([HEAD, line("2025-07-01", "222", "us-east-1", "5.00")]) + "\n")
+    client = serve(ledger=ledger, paths=(exports,))
+    headers = {"Idempotency-Key": "july"}
+    started = client.post("/api/v1/runs", json={"from": "2025-07"}, headers=headers)
+    assert started.status_code == 202
+    again = client.post("/api/v1/runs", json={"from": "2025-07"}, headers=headers)
+    assert (again.status_code, again.text) == (202, started.text)
+    assert again.headers["idempotency-replayed"] == "true"
+    other = client.post("/api/v1/runs", json={"from": "2025-08"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_MISMATCH")
+    run = until_over(client, started.json()["run_id"])
+    assert run["state"] == "ok", run
+    server_of(client).parts.service.store.refresh()
+    months = [row["month"] for row in client.get("/api/v1/emissions?by=month").json()["rows"]]
+    assert months == ["2025-05", "2025-06", "2025-07"]
+    assert len(client.get("/api/v1/runs").json()["runs"]) == 1
+    assert client.post(f"/api/v1/runs/{run['run_id']}/cancel").status_code == 409
+    assert client.get("/api/v1/history").json()["history"][0]["billing_period"] == "2025-07"
+
+
+def test_without_configured_paths_a_run_fails_in_one_sentence(serve: Serve) -> None:
+    """A server without paths to ingest says so in the run, and nothing is committed."""
+    client = serve()
+    started = client.post("/api/v1/runs", json={}, headers={"Idempotency-Key": "k"})
+    run = until_over(client, started.json()["run_id"])
+    assert run["state"] == "failed"
+    assert "No path to ingest" in str(run["error"])
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    """A state file of its own."""
+    return State(tmp_path / "state.sqlite")
+
+
+def over(runs: Runs, run_id: str) -> str:
+    """Wait for a run and return its state."""
+    for _ in range(400):
+        said = str(runs.get(run_id)["state"])
+        if said not in {"queued", "running"}:
+            return said
+        threading.Event().wait(0.02)
+    return "still running"
+
+
+def test_a_cancelled_run_stops_at_its_next_step(state: State) -> None:
+    """A running run ends as cancelled at its next progress; a queued one never begins."""
+    entered, go_on, begun = threading.Event(), threading.Event(), []
+
+    def ingest(parameters: Mapping[str, object], progress: Progress) -> Mapping[str, object]:
+        begun.append(parameters)
+        entered.set()
+        go_on.wait(10)
+        progress("commit", "a", 1, 2)
+        return {"status": "ok"}
+
+    runs = Runs(state, ingest)
+    runs.start()
+    first, second = runs.ask("me", "1", {}), runs.ask("me", "2", {})
+    ids = [str(each["run_id"]) for each in reversed(runs.list())]
+    assert first.body != second.body
+    assert entered.wait(10)
+    for run_id in ids:
+        runs.cancel(run_id)
+    go_on.set()
+    assert {over(runs, run_id) for run_id in ids} == {"cancelled"}
+    assert len(begun) == 1
+    with pytest.raises(ApiError, match="is over"):
+        runs.cancel(ids[0])
+    runs.stop()
+
+
+def test_a_failure_is_kept_and_the_next_run_goes_on(state: State) -> None:
+    """An error of ours, and one that nobody foresaw, end one run each; the worker lives on."""
+    failures = [InputError("A file is broken.", action="Fetch it again."), KeyError("secret-value"), None]
+
+    def ingest(_: Mapping[str, object], __: Progress) -> Mapping[str, object]:
+        failure = failures.pop(0)
+        if failure is not None:
+            raise failure
+        return {"status": "partial"}
+
+    runs = Runs(state, ingest)
+    runs.start()
+    for key in "abc":
+        runs.ask("me", key, {})
+    ids = {str(each["run_id"]) for each in runs.list()}
+    assert sorted(over(runs, run_id) for run_id in ids) == ["failed", "failed", "partial"]
+    told = str([each["error"] for each in runs.list()])
+    assert "A file is broken." in told
+    assert "secret-value" not in told
+    runs.stop()
+
+
+def test_a_run_of_a_stopped_server_is_told_as_interrupted(state: State) -> None:
+    """What was queued or running when the process died is marked at the next start, not left running for ever."""
+    runs = Runs(state, lambda _, __: {"status": "ok"})
+    runs.ask("me", "k", {})
+    after = Runs(state, lambda _, __: {"status": "ok"})
+    after.start()
+    assert [each["state"] for each in after.list()] == ["interrupted"]
+    after.stop()
+
+
+def test_a_key_is_free_again_after_a_day_and_belongs_to_its_caller(state: State) -> None:
+    """The first answer is kept 24 hours per caller; then, or for another caller, the key starts a new run."""
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    runs = Runs(state, lambda _, __: {"status": "ok"}, clock=lambda: now[0])
+    first = runs.ask("me", "k", {"full": False})
+    now[0] += timedelta(hours=23)
+    assert runs.ask("me", "k", {"full": False}).body == first.body
+    assert not runs.ask("you", "k", {"full": True}).is_repeated
+    now[0] += timedelta(hours=2)
+    assert not runs.ask("me", "k", {"full": True}).is_repeated
+    assert len(runs.list()) == 3

@@ -1,0 +1,146 @@
+"""A real browser walks overview, drill, explain, what-if and export, in both themes and at phone width."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+from support.server import listening, make_ledger, server_on
+
+CHROMIUM = shutil.which("chromium")
+AXE = Path(
+    os.environ.get("OFFGRIDFLOW_AXE", Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"),
+)
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+VIEWS: dict[str, ViewportSize] = {"desk": {"width": 1360, "height": 900}, "phone": {"width": 390, "height": 844}}
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server on a small ledger."""
+    folder = tmp_path_factory.mktemp("browser")
+    with listening(server_on(make_ledger(folder), state=folder / "state.sqlite")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all walks."""
+    with sync_playwright() as player:
+        opened = player.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=[(theme, view) for theme in ("light", "dark") for view in VIEWS], ids="-".join)
+def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Page]:
+    """A page in a theme and at a width; anything that it logs as an error, or asks elsewhere, fails the test."""
+    theme, view = request.param
+    context = browser.new_context(
+        base_url=address, viewport=VIEWS[view], color_scheme=theme, reduced_motion="reduce", accept_downloads=True
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith((address, "blob:")) else wrong.append(asked.url))
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def check(page: Page) -> None:
+    """Check that a page fits its width, and that axe finds no violation of WCAG 2.2 AA."""
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    if not AXE.is_file():
+        return
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        ".then(result => result.violations.map(each => [each.id, each.nodes.map(node => node.html).slice(0, 3)]))"
+    )
+    assert found == []
+
+
+def test_the_walk(page: Page, tmp_path: Path) -> None:
+    """Overview, drill to a resource, explain, what-if, export: each page stands, fits, and passes axe."""
+    page.goto("/?from=2025-06&to=2025-06")
+    page.wait_for_function("document.getElementById('chart').height > 0 && !document.getElementById('png').hidden")
+    check(page)
+    with page.expect_download() as image:
+        page.click("#png")
+    assert image.value.suggested_filename == "offgridflow.png"
+    with page.expect_download() as table:
+        page.click("#csv")
+    table.value.save_as(tmp_path / "rows.csv")
+    assert "total_kgco2e" in (tmp_path / "rows.csv").read_text()
+    for _ in range(4):
+        page.click("a.drill >> nth=0")
+        check(page)
+    assert page.url.split("?")[0].endswith("/explain")
+    assert "resource_id" in page.url
+    assert page.locator(".equation").first.is_visible()
+    page.goto("/whatif")
+    check(page)
+    page.fill("input[name=region]", "us-east-1")
+    page.fill("input[name=new_region]", "eu-north-1")
+    page.click("text=Compare")
+    assert page.locator("[data-figure=after]").is_visible()
+    check(page)
+    page.goto("/docs")
+    check(page)
+
+
+def test_figures_of_the_page_are_those_of_the_api(page: Page) -> None:
+    """The total on the page is that of the API, in its unit and to its digits."""
+    page.goto("/?from=2025-05&to=2025-06")
+    shown = Decimal(page.inner_text("[data-figure=total]").replace(",", ""))
+    answer = page.request.get("/api/v1/emissions?from=2025-05&to=2025-06").json()
+    kilograms = Decimal(str(answer["impact_total"]["total_kgco2e"]))
+    unit = page.inner_text(".hero .figure .unit").split()[0]
+    scale = {"t": Decimal(1000), "kg": Decimal(1), "g": Decimal("0.001")}[unit]
+    assert abs(kilograms / scale - shown) <= Decimal("0.005") * shown
+
+
+def test_the_theme_can_be_switched_by_keyboard_and_is_kept(page: Page) -> None:
+    """The switch is a button that the keyboard reaches; the choice survives a new page."""
+    page.goto("/")
+    before = page.evaluate(
+        "getComputedStyle(document.body).backgroundColor + getComputedStyle(document.documentElement).backgroundColor"
+    )
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.focus("#theme")
+    page.keyboard.press("Enter")
+    after = page.evaluate(
+        "getComputedStyle(document.body).backgroundColor + getComputedStyle(document.documentElement).backgroundColor"
+    )
+    assert before != after
+    chosen = page.evaluate("document.documentElement.dataset.theme")
+    page.goto("/whatif")
+    assert page.evaluate("document.documentElement.dataset.theme") == chosen
+
+
+def test_axe_is_there() -> None:
+    """Without axe-core the accessibility checks did not run, and the report of the tests says so."""
+    if not AXE.is_file():
+        pytest.skip("npm install --no-save axe-core")
+    assert AXE.read_text()[:200].startswith("/*! axe")

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.errors import UsageError
 from offgridflow.domain.model import DECIMAL
+from offgridflow.domain.reported import WATER
 from offgridflow.reports.coverage import CoverageReport, coverage
 from offgridflow.reports.figures import EXACT, Row, ratio, total_of
 from offgridflow.reports.market import market_view
 from offgridflow.reports.rates import Sensitivity, sensitivity
 from offgridflow.reports.records import records
-from offgridflow.reports.reported import REPORTED_FIGURES, reported_rows
+from offgridflow.reports.reported import REPORTED_FIGURES, reported_rows, reported_water
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, report
 
 if TYPE_CHECKING:
@@ -208,8 +209,13 @@ def _reported(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> list[R
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in reported_rows(con, first, last):
         groups.setdefault(row["provider"], []).append(row)
+    water = reported_water(con, first[:4])
     return [
-        {"provider": provider, **{name: total_of([part[name] for part in parts]) for name in REPORTED_FIGURES}}
+        {
+            "provider": provider,
+            **{name: total_of([part[name] for part in parts]) for name in REPORTED_FIGURES},
+            WATER: water.get(provider),
+        }
         for provider, parts in sorted(groups.items())
     ]
 

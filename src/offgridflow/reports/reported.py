@@ -8,16 +8,17 @@ the breakdowns those by cell or by resource, so that nothing is ever counted twi
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.model import DECIMAL
-from offgridflow.domain.reported import COUNTED, REPORTED, REPORTED_COLUMNS, REPORTED_FIGURES
+from offgridflow.domain.reported import COUNTED, REPORTED, REPORTED_COLUMNS, REPORTED_FIGURES, WATER, Breakdown
 from offgridflow.reports.records import has_table, records
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["REPORTED", "REPORTED_COLUMNS", "REPORTED_FIGURES", "reported_rows"]
+__all__ = ["REPORTED", "REPORTED_COLUMNS", "REPORTED_FIGURES", "reported_rows", "reported_water"]
 
 _READ: Final = (
     *("source", "month", "provider", "sub_account_id", "region_id", "service_name", "resource_id", "model_version"),
@@ -25,10 +26,12 @@ _READ: Final = (
 )
 _VERSION: Final = "coalesce(list_transform(regexp_extract_all(model_version, '[0-9]+'), lambda x: x::BIGINT), [])"
 _COUNTED: Final = ", ".join(f"'{breakdown.value}'" for breakdown in COUNTED)
-_ONCE: Final = (
-    f"SELECT {', '.join(_READ)} FROM {REPORTED} WHERE breakdown IS NULL OR breakdown IN ({_COUNTED}) "
+_NEWEST: Final = (
     f"QUALIFY dense_rank() OVER (PARTITION BY provider, month, lower(sub_account_id) ORDER BY {_VERSION} DESC, source) "
     f"= 1"
+)
+_ONCE: Final = (
+    f"SELECT {', '.join(_READ)} FROM {REPORTED} WHERE breakdown IS NULL OR breakdown IN ({_COUNTED}) {_NEWEST}"
 )
 """Of two sources with the same newest model version the first by name counts."""
 
@@ -47,6 +50,18 @@ def reported_rows(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> li
     bill = _bill(con)
     resources = _resources(con) if any(row["resource_id"] for row in wanted) else {}
     return [_spelled(row, bill, resources) for row in wanted]
+
+
+def reported_water(con: "duckdb.DuckDBPyConnection", year: str) -> dict[str, Decimal | None]:
+    """Return the litres that providers publish for a calendar year (YYYY); who publishes none is absent."""
+    if not has_table(con, REPORTED):
+        return {}
+    rows = con.execute(
+        f"SELECT provider, sum({WATER}) FROM (SELECT * FROM {REPORTED} WHERE breakdown = ? AND month = ? {_NEWEST}) "
+        f"GROUP BY provider ORDER BY provider",
+        [Breakdown.WATER_YEAR.value, year],
+    ).fetchall()
+    return dict(rows)
 
 
 _Names = dict[tuple[str, str], str]

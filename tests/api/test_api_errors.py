@@ -17,7 +17,7 @@ from support.server import ApiClient, server_of
 Serve = Callable[..., ApiClient]
 
 
-def is_problem(client: ApiClient, method: str, path: str, status: int, **given: object) -> dict[str, object]:
+def check_problem(client: ApiClient, method: str, path: str, status: int, **given: object) -> dict[str, object]:
     """Check that a request fails in the one shape, and return it."""
     answer = client.request(method, path, **given)  # type: ignore[arg-type]
     assert answer.status_code == status, (method, path, answer.status_code, answer.text)
@@ -37,16 +37,16 @@ def test_every_route_fails_in_one_shape(api: ApiClient) -> None:
     """Unknown parameters, methods and formats at every route are problems with stable codes."""
     for path, operations in server_of(api).fastapi.openapi()["paths"].items():
         filled = path.replace("{run_id}", "abc")
-        is_problem(api, "DELETE", filled, 405)
+        check_problem(api, "DELETE", filled, 405)
         if "get" in operations and path.startswith("/api/v1/") and "{" not in path:
-            is_problem(api, "GET", f"{filled}?bogus=1", 422)
+            check_problem(api, "GET", f"{filled}?bogus=1", 422)
             if not path.endswith(("/export", "/inventory")):
-                is_problem(
+                check_problem(
                     api, "GET", filled, 406, headers={"Accept": "image/png"}
                 ) if path != "/api/v1/whatif" else None
-    is_problem(api, "GET", "/api/v1/nothing", 404)
-    is_problem(api, "GET", "/api/v1/runs/abc", 404)
-    is_problem(api, "POST", "/api/v1/runs/abc/cancel", 404)
+    check_problem(api, "GET", "/api/v1/nothing", 404)
+    check_problem(api, "GET", "/api/v1/runs/abc", 404)
+    check_problem(api, "POST", "/api/v1/runs/abc/cancel", 404)
 
 
 @pytest.mark.parametrize(
@@ -74,31 +74,31 @@ def test_every_route_fails_in_one_shape(api: ApiClient) -> None:
 )
 def test_a_question_that_is_not_one_is_422(api: ApiClient, question: str) -> None:
     """Wrong keys, days, filters, limits and cursors are told as 422."""
-    is_problem(api, "GET", f"/api/v1/emissions?{question}", 422)
+    check_problem(api, "GET", f"/api/v1/emissions?{question}", 422)
 
 
 def test_bodies_and_addresses_have_a_largest_size(serve: Serve) -> None:
     """A body past the limit is 413, with a length and in pieces; a long address and a body that is no JSON are 400."""
     client = serve(body_kib=1)
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
-    is_problem(client, "POST", "/api/v1/runs", 413, content=b" " * 2000, headers=headers)
+    check_problem(client, "POST", "/api/v1/runs", 413, content=b" " * 2000, headers=headers)
 
     def pieces() -> Iterator[bytes]:
         for _ in range(20):
             yield b" " * 100
 
-    is_problem(client, "POST", "/api/v1/runs", 413, content=pieces(), headers=headers)
-    is_problem(client, "POST", "/api/v1/runs", 400, content=b"{", headers=headers)
-    is_problem(client, "POST", "/api/v1/runs", 422, json={"path": "/etc/passwd"}, headers={"Idempotency-Key": "k"})
-    is_problem(client, "POST", "/api/v1/runs", 422, json={})
-    is_problem(client, "GET", "/api/v1/emissions?by=" + "a" * 9000, 400)
+    check_problem(client, "POST", "/api/v1/runs", 413, content=pieces(), headers=headers)
+    check_problem(client, "POST", "/api/v1/runs", 400, content=b"{", headers=headers)
+    check_problem(client, "POST", "/api/v1/runs", 422, json={"path": "/etc/passwd"}, headers={"Idempotency-Key": "k"})
+    check_problem(client, "POST", "/api/v1/runs", 422, json={})
+    check_problem(client, "GET", "/api/v1/emissions?by=" + "a" * 9000, 400)
 
 
 def test_too_many_groups_are_refused_before_they_are_fetched(serve: Serve) -> None:
     """A question with more groups than the limit is 422 on both paths."""
     client = serve(groups=2)
     for key in ("resource_id,day", "month,region_id"):
-        assert is_problem(client, "GET", f"/api/v1/emissions?by={key}", 422)["code"] == "TOO_MANY_GROUPS"
+        assert check_problem(client, "GET", f"/api/v1/emissions?by={key}", 422)["code"] == "TOO_MANY_GROUPS"
     assert client.get("/api/v1/emissions?by=month").status_code == 200
 
 
@@ -107,7 +107,7 @@ def test_past_the_queue_is_503(serve: Serve) -> None:
     client = serve(queue_length=0)
     gate = server_of(client).parts.service.gate
     with _all_slots(gate):
-        is_problem(client, "GET", "/api/v1/coverage", 503)
+        check_problem(client, "GET", "/api/v1/coverage", 503)
         assert client.get("/api/v1/emissions?by=month").status_code == 200
     assert gate.running == 0
     assert client.get("/api/v1/coverage").status_code == 200
@@ -174,8 +174,8 @@ def test_a_ledger_that_is_gone_is_503_and_not_ready(serve: Serve, tmp_path: Path
     gone = tmp_path / "gone"
     client = serve(ledger=gone)
     assert client.get("/healthz").status_code == 200
-    is_problem(client, "GET", "/readyz", 503)
-    is_problem(client, "GET", "/api/v1/emissions", 503)
+    check_problem(client, "GET", "/readyz", 503)
+    check_problem(client, "GET", "/api/v1/emissions", 503)
     Ledger.open(gone, create=True)
     assert client.get("/readyz").json()["ledger_version"] == 0
     assert client.get("/api/v1/emissions").json()["rows"] == []

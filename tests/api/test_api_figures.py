@@ -226,3 +226,16 @@ def test_services_filter_by_exact_value(api: ApiClient) -> None:
     rows = api.get("/api/v1/emissions", params={"by": "service_name", "where": f"service_name={EC2}"}).json()["rows"]
     assert [row["service_name"] for row in rows] == [EC2]
     assert api.get("/api/v1/emissions", params={"where": "service_name="}).json()["rows"] == []
+
+
+def test_an_answer_from_memory_is_the_answer(api: ApiClient) -> None:
+    """The second time a question is asked its bytes, ETag, 304 and compression are those of the first."""
+    ask = "/api/v1/emissions?by=sub_account_id,region_id"
+    first = api.get(ask)
+    again = api.get(ask)
+    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
+    assert again.headers["content-encoding"] == first.headers["content-encoding"] == "gzip"
+    assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
+    assert api.get(ask, headers={"Accept-Encoding": "identity"}).content == first.content
+    assert api.get(ask, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    assert api.get(ask, headers={"Accept": "text/csv"}).headers["content-type"].startswith("text/csv")

@@ -92,11 +92,11 @@ def test_nothing_makes_the_server_fail(fuzzed: tuple[ApiClient, str], operation:
         suppress_health_check=list(HealthCheck),
     )
     @given(case=strategy)
-    def holds(case: "schemathesis.Case[Any]") -> None:
+    def check_case(case: "schemathesis.Case[Any]") -> None:
         response = case.call(headers=headers)
         case.validate_response(response, headers=headers, excluded_checks=[positive_data_acceptance])
 
-    holds()
+    check_case()
 
 
 def test_the_document_is_openapi_3_1_with_examples(fuzzed: tuple[ApiClient, str]) -> None:

@@ -106,8 +106,10 @@ def test_a_cancelled_run_stops_at_its_next_step(state: State) -> None:
     runs.stop()
 
 
-def test_a_failure_is_kept_and_the_next_run_goes_on(state: State) -> None:
-    """An error of ours, and one that nobody foresaw, end one run each; the worker lives on."""
+def test_a_failure_is_kept_and_the_next_run_goes_on(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of ours, and one that nobody foresaw, end one run each; the worker lives on, and the process is told."""
+    unforeseen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: unforeseen.append(told.exc_type))
     failures = [InputError("A file is broken.", action="Fetch it again."), KeyError("secret-value"), None]
 
     def ingest(_: Mapping[str, object], __: Progress) -> Mapping[str, object]:
@@ -125,6 +127,7 @@ def test_a_failure_is_kept_and_the_next_run_goes_on(state: State) -> None:
     told = str([each["error"] for each in runs.list()])
     assert "A file is broken." in told
     assert "secret-value" not in told
+    assert unforeseen == [KeyError]
     runs.stop()
 
 

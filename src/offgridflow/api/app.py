@@ -102,7 +102,7 @@ class Server:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.fastapi = _application(parts)
-        self._guarded = Guard(self.fastapi, parts.settings, parts.tokens, parts.metrics)
+        self._guarded = Guard(self.fastapi, parts.settings, parts.tokens, parts.service, parts.metrics)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI
         """Answer a request."""

@@ -34,6 +34,11 @@ class Cache(Generic[Value]):
             self._values.move_to_end(key)
             return found[0]
 
+    def holds(self, key: str) -> bool:
+        """Return whether the value of a key is there, without counting it as asked for."""
+        with self._lock:
+            return key in self._values
+
     def put(self, key: str, value: Value, weight: int) -> None:
         """Keep a value, unless it alone is too heavy."""
         if weight > self._capacity:

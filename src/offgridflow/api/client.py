@@ -38,11 +38,9 @@ _CHUNK_BYTES: Final = 1 << 20
 class ApiProblem(OffGridFlowError):  # noqa: N818  the word of RFC 9457
     """What the server answered instead of figures: ``status``, ``code``, ``sentence``, ``action``."""
 
-    code = "API"
-
     def __init__(self, status: int, said: Mapping[str, Any]) -> None:
         sentence = str(said.get("detail") or f"The server answered {status}.")
-        super().__init__(sentence, action=str(said.get("action") or ""), code=str(said.get("code") or "API"))
+        super().__init__(sentence, action=str(said.get("action") or ""), code=str(said.get("code") or self.code))
         self.status = status
 
 

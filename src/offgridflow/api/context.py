@@ -1,14 +1,14 @@
 """What a route needs: the shared parts of the server, who asks, and an answer with ETag and format."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
 
 from offgridflow.api.access import Caller, Scope
 from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, rendered
+from offgridflow.api.kept import CACHE_CONTROL, VARY, etag_of, key_of, tags_of
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.params import AsOf
 from offgridflow.api.problems import ApiError, Code
@@ -20,9 +20,6 @@ from offgridflow.settings import ApiSettings
 
 if TYPE_CHECKING:
     from offgridflow.api.editions import Edition
-
-CACHE_CONTROL: Final = "private, no-cache"
-"""Keep it, but ask whether it is still so: the ETag says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +71,11 @@ class Context:
     ) -> Response:
         """Return an answer about a version: 304 where the client has it, else kept bytes, else made now."""
         chosen = chosen_form(form, self.request.headers.get("accept"))
-        key = self._key(edition, chosen)
-        etag = f'W/"{hashlib.sha256(key.encode()).hexdigest()[:32]}"'
-        headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": "Accept, Authorization, Cookie"}
-        if etag in _tags(self.request.headers.get("if-none-match", "")):
+        url = self.request.url
+        key = key_of(edition.version, self.caller.restriction, chosen, url.path, url.query)
+        etag = etag_of(key)
+        headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": VARY}
+        if etag in tags_of(self.request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=headers)
         body = self.service.bodies.get(key)
         if body is None:
@@ -88,14 +86,6 @@ class Context:
             name = self.request.url.path.rsplit("/", 1)[-1]
             headers["Content-Disposition"] = f'attachment; filename="{name}-v{edition.version}.{chosen}"'
         return Response(body, media_type=MEDIA_TYPES[chosen], headers=headers)
-
-    def _key(self, edition: "Edition", form: Form) -> str:
-        url = self.request.url
-        return f"{edition.version}|{self.caller.restriction!r}|{form}|{url.path}|{url.query}"
-
-
-def _tags(header: str) -> set[str]:
-    return {tag if tag.startswith("W/") else f"W/{tag}" for tag in (part.strip() for part in header.split(","))}
 
 
 def parts_of(request: Request) -> Parts:

@@ -98,13 +98,15 @@ class Edition:
         con = self._taken(pool)
         if con is None:
             con = self._connected(restriction, light=light)
+        is_well = False
         try:
             yield Reading(con, self.provenance)
-        except BaseException:
-            con.close()
-            raise
-        else:
-            self._give_back(pool, con)
+            is_well = True
+        finally:
+            if is_well:
+                self._give_back(pool, con)
+            else:
+                con.close()
 
     def _pool(self, restriction: Restriction, *, light: bool) -> _Pool:
         with self._lock:
@@ -218,6 +220,11 @@ class Store:
         self._lock = threading.Lock()
         self._editions: OrderedDict[int, Edition] = OrderedDict()
         self._newest: Edition | None = None
+
+    @property
+    def newest(self) -> Edition | None:
+        """The newest edition that is built, None before the first."""
+        return self._newest
 
     def current(self) -> Edition:
         """Return the newest edition that is built, building the first. Raises LedgerError where there is no ledger."""

@@ -4,6 +4,7 @@ A pipe holds 64 KiB: when the client is slow the engine waits, so that memory st
 export has a small database of its own, closed when the client goes away.
 """
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -50,18 +51,16 @@ class Export:
         self._seconds = service.settings.export_seconds
         self._is_closed = False
         self._error: duckdb.Error | None = None
-        gate.try_enter()
-        try:
-            self._con = duckdb.connect(
-                config={"threads": 1, "memory_limit": f"{MEMORY_MIB}MiB", "preserve_insertion_order": True}
-            )
+        with contextlib.ExitStack() as undone:
+            gate.try_enter()
+            undone.callback(gate.leave)
+            self._con = duckdb.connect(config={"threads": 1, "memory_limit": f"{MEMORY_MIB}MiB"})
+            undone.callback(self._con.close)
             self._con.execute("SET TimeZone = 'UTC'")
             edition.attach_to(self._con, restriction)
             self._sql, self._values = focus_query(scope, for_spreadsheets=form is Form.CSV)
             self._options = _COPY_OPTIONS[form]
-        except BaseException:
-            gate.leave()
-            raise
+            undone.pop_all()
 
     def __iter__(self) -> Generator[bytes, None, None]:
         """Yield the bytes as the engine writes them. Raises duckdb.Error in mid-stream: the client sees a cut."""

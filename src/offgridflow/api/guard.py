@@ -17,12 +17,14 @@ from urllib.parse import urlsplit
 from starlette.requests import ClientDisconnect
 
 from offgridflow.api.access import LOCAL_USER, Caller
+from offgridflow.api.kept import kept_answer
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, problem_of
 from offgridflow.cloud.pace import Quota, TokenBucket
 from offgridflow.domain.errors import OffGridFlowError
 
 if TYPE_CHECKING:
+    from offgridflow.api.service import Service
     from offgridflow.api.tokens import Tokens
     from offgridflow.settings import ApiSettings
 
@@ -61,6 +63,7 @@ class Guard:
         app: what lies behind.
         settings: limits and names of this server.
         tokens: who may come in.
+        service: holds the answers that were given.
         metrics: where requests are counted.
         clock: seconds, monotonic.
 
@@ -71,12 +74,14 @@ class Guard:
         app: App,
         settings: "ApiSettings",
         tokens: "Tokens",
+        service: "Service",
         metrics: Metrics,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._settings = settings
         self._tokens = tokens
+        self._service = service
         self._metrics = metrics
         self._clock = clock
         self._buckets: dict[str, TokenBucket] = {}
@@ -115,6 +120,10 @@ class Guard:
                 await _redirect(send, "/login")
                 return
             await send_problem(send, error)
+            return
+        if caller is not None and (kept := kept_answer(self._service, scope, headers, caller)) is not None:
+            await send({"type": "http.response.start", "status": kept.status, "headers": kept.headers})
+            await send({"type": "http.response.body", "body": kept.body})
             return
         scope.setdefault("state", {})["caller"] = caller
         await _within(self._app, scope, receive, send, self._settings.body_kib * 1024)
@@ -265,4 +274,4 @@ def _wants_page(scope: MutableMapping[str, Any], headers: dict[str, str]) -> boo
 
 
 def _route_of(scope: MutableMapping[str, Any]) -> str:
-    return str(getattr(scope.get("route"), "path", "unmatched"))
+    return str(getattr(scope.get("route"), "path", "kept or refused"))

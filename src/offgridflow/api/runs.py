@@ -7,7 +7,6 @@ asking again continues where it stopped.
 
 import hashlib
 import json
-import logging
 import queue
 import secrets
 import sqlite3
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from offgridflow.api.state import State
     from offgridflow.pipeline.model import Progress
 
-_logger = logging.getLogger(__name__)
 KEPT_HOURS: Final = 24
 
 
@@ -167,8 +165,11 @@ class Runs:
         return run
 
     def _work(self) -> None:
+        """Do one run after the other, each in a thread of its own, so that what nobody foresaw ends that one only."""
         while (run_id := self._queue.get()) is not None:
-            self._do(run_id)
+            doer = threading.Thread(target=self._do, args=(run_id,), name=f"run {run_id}", daemon=True)
+            doer.start()
+            doer.join()
 
     def _do(self, run_id: str) -> None:
         if self._is_cancelled(run_id):
@@ -180,18 +181,20 @@ class Runs:
                 (RunState.RUNNING, self._clock().isoformat(), run_id),
             )
         parameters = self.get(run_id)["parameters"]
+        told: tuple[RunState, Mapping[str, object] | None, OffGridFlowError | None] = (
+            RunState.FAILED,
+            None,
+            ApiError(Code.INTERNAL, "Something went wrong that nobody foresaw.", action="See the server's log."),
+        )
         try:
             result = self._ingest(parameters if isinstance(parameters, dict) else {}, self._listener(run_id))
+            told = (RunState(str(result["status"])), result, None)
         except RunCancelledError:
-            self._finish(run_id, RunState.CANCELLED)
+            told = (RunState.CANCELLED, None, None)
         except OffGridFlowError as error:
-            self._finish(run_id, RunState.FAILED, error=error)
-        except Exception:  # a worker thread is a last resort like the process's own: the run must not stay "running"
-            _logger.exception("run %s failed unforeseen", run_id)
-            unforeseen = ApiError(Code.INTERNAL, "Something went wrong that nobody foresaw.", action="See the log.")
-            self._finish(run_id, RunState.FAILED, error=unforeseen)
-        else:
-            self._finish(run_id, RunState(str(result["status"])), result=result)
+            told = (RunState.FAILED, None, error)
+        finally:  # what is not expected goes on to the thread's hook, and the run does not stay "running"
+            self._finish(run_id, *told)
 
     def _listener(self, run_id: str) -> "Progress":
         def listen(stage: str, detail: str, done: int, total: int) -> None:

@@ -63,14 +63,8 @@ class State:
         con.row_factory = sqlite3.Row
         try:
             con.execute("BEGIN IMMEDIATE")
-            try:
+            with con:  # commits at the end, rolls back on any exception
                 yield con
-            except BaseException:
-                if con.in_transaction:
-                    con.execute("ROLLBACK")
-                raise
-            if con.in_transaction:
-                con.execute("COMMIT")
         finally:
             con.close()
 

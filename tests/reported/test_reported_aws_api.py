@@ -9,7 +9,7 @@ import pytest
 
 from offgridflow.connectors.aws.carbon_api import FIGURES
 from offgridflow.domain.reported import REPORTED_FIGURES
-from offgridflow.testing import Answer, Dialect, FakeCloud, Reply, Seen, throttled
+from offgridflow.testing import Answer, Cut, Dialect, FakeCloud, Fault, Reply, Reset, Seen, throttled
 
 CARBON, WATER = "/v1/estimated-carbon-emissions", "/v1/estimated-water-allocation"
 Site = Any  # tests/reported/conftest.py: test folders are not packages
@@ -211,3 +211,16 @@ def test_secrets_reach_neither_results_nor_the_ledger(
     assert result.status == "failed"
     assert "canary" not in repr((result, site.heard, site.rows(), site.ledger.reported.history()))
     assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Reset(), Cut(after_bytes=40), throttled(Dialect.AWS_JSON, "1")],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_passing_faults_change_no_figure(api: Service, site: Site, fault: Fault) -> None:
+    """A reset, a cut body or a throttle on any page: the rows are those without it."""
+    for at in range(3):
+        api.cloud.inject(fault, path=CARBON, skip=2 * at)
+    assert site.run(settings=api.settings).status == "ok"
+    assert [row["scope_1_kgco2e"] for row in site.rows("month, service_name")][1:] == [125, 458, 1002, 2002, 2]

@@ -14,7 +14,7 @@ from azure.mgmt.carbonoptimization import CarbonOptimizationMgmtClient
 from offgridflow.connectors.azure.carbon import AzureCarbon, AzureCarbonSettings, connector
 from offgridflow.connectors.buckets import Surroundings
 from offgridflow.domain.reported import REPORTED_FIGURES
-from offgridflow.testing import Answer, Dialect, FakeCloud, Reply, Seen, throttled
+from offgridflow.testing import Answer, Cut, Dialect, FakeCloud, Fault, Reply, Reset, Seen, throttled
 
 EXAMPLES = Path(__file__).parents[2] / "../shared/inputs/azure/carbon-api-examples"
 RANGE = "/providers/Microsoft.Carbon/queryCarbonEmissionDataAvailableDateRange"
@@ -247,6 +247,13 @@ def test_throttling_and_broken_promises(api: Api, site: Site) -> None:
     assert len(site.rows()) == 3
 
 
+def test_an_answer_without_a_list_is_not_an_empty_list(api: Api, site: Site) -> None:
+    """A 200 that lacks its items is a broken promise, not a month without emissions."""
+    api.cloud.route("POST", REPORTS, lambda _: Reply.of_json({"subscriptionAccessDecisionList": []}))
+    (failed,) = site.run(api.make, settings("a", breakdowns=False)).periods
+    assert failed.error.code == "PROVIDER_FATAL"
+
+
 def test_check_tells_which_subscriptions_are_denied(api: Api, site: Site) -> None:
     """Denied subscriptions and refused calls name the role to grant."""
     around = Surroundings("report", site.door(), None)  # type: ignore[arg-type] # reports keep nothing here
@@ -266,3 +273,17 @@ def test_null_figures_stay_null(api: Api, site: Site) -> None:
     site.run(api.make, settings("a", breakdowns=False))
     (row,) = site.rows()
     assert {name: row[name] for name in REPORTED_FIGURES if row[name] is not None} == {"scope_1_kgco2e": 1}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Reset(), Cut(after_bytes=40), throttled(Dialect.AZURE, "1")],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_passing_faults_change_no_figure(api: Api, site: Site, fault: Fault) -> None:
+    """A reset, a cut body or a throttle on any page: the rows are those without it."""
+    scopes(api, "Resource", *[resource(f"vm{number}", "a", number) for number in range(3)])
+    for at in range(6):
+        api.cloud.inject(fault, path=REPORTS, skip=2 * at)
+    assert site.run(api.make, settings("a", breakdowns=False)).status == "ok"
+    assert [row["scope_2_unspecified_kgco2e"] for row in site.rows("resource_id")] == [0, 2, 4]

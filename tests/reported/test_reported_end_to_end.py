@@ -122,8 +122,15 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeCloud]:
         result("AWSSupport", 0.0, 0.003, 0.0, 0.0, 0.0, 0.003, 0.0),
     ]
 
+    water = {
+        "TimePeriod": {"Start": "2025-01-01T00:00:00Z", "End": "2026-01-01T00:00:00Z"},
+        "DimensionsValues": {"REGION": "us-east-1", "SERVICE": "AmazonEC2", "USAGE_ACCOUNT_ID": "222"},
+        "ModelVersion": "v1.0.0",
+        "AllocationValues": {"TOTAL_WATER_WITHDRAWALS": {"Value": 1.5, "Unit": "m3"}},
+    }
+
     def reply(seen: Seen) -> Reply:
-        return Reply.of_json({"Results": answer if "carbon" in seen.path else []})
+        return Reply.of_json({"Results": answer if "carbon" in seen.path else [water]})
 
     with FakeCloud(Dialect.AWS_JSON) as cloud:
         for path in ("/v1/estimated-carbon-emissions", "/v1/estimated-water-allocation"):
@@ -140,7 +147,7 @@ def worked(api: FakeCloud, site: Site) -> Path:
         usage("B", 300.0, 1.0, 9.0, 10.0),
         {**BASE, "resource_id": "C", "reason": "unknown_meter"},
     )
-    settings = {"type": "aws_carbon_api", "first_month": "2025-06", "endpoint_url": api.url}
+    settings = {"type": "aws_carbon_api", "first_month": "2025-01", "endpoint_url": api.url}
     assert site.run(settings=settings).status == "ok"
     folder: Path = site.folder / "ledger"
     return folder
@@ -189,6 +196,7 @@ def test_the_inventory_takes_market_figures_by_the_providers_ratio(worked: Path,
     (reported,) = found["reported_by_providers"]
     assert (reported["total_location_kgco2e"], reported["total_market_kgco2e"]) == (185, 62)
     assert reported["scope_2_unspecified_kgco2e"] is None
+    assert reported["water_withdrawal_l"] == 1500
 
 
 def test_of_two_model_versions_of_a_month_one_counts(site: Site) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from offgridflow.testing import Answer
+from offgridflow.testing import Answer, Cut, Dialect, Fault, Reset, throttled
 from offgridflow.testing.bigquery import FakeBigQuery
 
 PROJECT = "acme-billing"
@@ -148,3 +148,16 @@ def test_pages_faults_and_check(warehouse: FakeBigQuery, site: Site) -> None:
     assert source.check().ok
     warehouse.cloud.inject(Answer(403, "accessDenied"))
     assert "roles/bigquery.dataViewer" in (source.check().steps[0].missing or "")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Reset(), Cut(after_bytes=40), throttled(Dialect.GOOGLE, "1")],
+    ids=lambda fault: type(fault).__name__,
+)
+def test_passing_faults_change_no_figure(warehouse: FakeBigQuery, site: Site, fault: Fault) -> None:
+    """A reset, a cut body or a throttle on any page: the rows are those without it."""
+    for at in range(3):
+        warehouse.cloud.inject(fault, path=warehouse.data_path(1), skip=2 * at)
+    assert site.run(settings=settings(warehouse, page_size=1)).status == "ok"
+    assert [row["scope_2_location_kgco2e"] for row in site.rows("month")] == [8, 4, 2]

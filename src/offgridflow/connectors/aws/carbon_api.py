@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import Field, SecretStr
 
 from offgridflow.cloud.door import Door
+from offgridflow.cloud.errors import Failure, TransientError
 from offgridflow.cloud.pages import Page, Walk, by_cursor
 from offgridflow.connectors.aws.access import S3Settings, client_of
 from offgridflow.connectors.buckets import Surroundings, tried
@@ -42,6 +43,7 @@ _CARBON: Final = "GetEstimatedCarbonEmissions"
 _ALLOCATION: Final = "GetEstimatedWaterAllocation"
 _FIRST: Final = Month(2022, 1)
 _DECEMBER: Final = 12
+_CUT_BODY: Final = "CUT_BODY"
 
 PERMISSIONS: Final = (
     Permission("sustainability:GetEstimatedCarbonEmissions", "on the payer account: reads carbon figures"),
@@ -126,6 +128,8 @@ class AwsCarbonApi:
                 client.get_estimated_carbon_emissions if operation == _CARBON else client.get_estimated_water_allocation
             )
             answer: Mapping[str, Any] = ask(**question)
+            if "Results" not in answer:  # botocore makes an empty answer of a JSON body that was cut
+                raise TransientError(Failure(_PROVIDER, operation, code=_CUT_BODY))
             return answer
 
         scope = self.settings.role_arn or self.settings.profile or self.source

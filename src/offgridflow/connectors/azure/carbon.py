@@ -48,6 +48,7 @@ _RANGE: Final = "QueryCarbonEmissionDataAvailableDateRange"
 _REPORT: Final = "QueryCarbonEmissionReports"
 _MOST_SUBSCRIPTIONS: Final = 100
 _DENIED: Final = "denied"
+_NO_VALUE: Final = "NO_VALUE"
 
 PERMISSIONS: Final = (
     Permission(_ROLE, "on each subscription (Microsoft.Carbon/carbonEmissionReports/action): reads carbon figures"),
@@ -158,7 +159,9 @@ class AzureCarbon:
             asked = question if token is None else {**question, "skipToken": token}
             answer = self._call(_REPORT, lambda: self.client().query_carbon_emission_reports(asked))
             decisions[:] = answer.get("subscriptionAccessDecisionList") or ()
-            return Page(list(answer.get("value") or ()), answer.get("skipToken") or None)
+            if answer.get("value") is None:
+                raise walk.broken(_NO_VALUE)
+            return Page(list(answer["value"]), answer.get("skipToken") or None)
 
         walk = Walk(_PROVIDER, f"{_REPORT} {category} {scope}", listener=self.door.listener)
         for page in by_cursor(walk, fetch):

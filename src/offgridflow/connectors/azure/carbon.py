@@ -47,6 +47,8 @@ _ROLE: Final = "Carbon Optimization Reader"
 _RANGE: Final = "QueryCarbonEmissionDataAvailableDateRange"
 _REPORT: Final = "QueryCarbonEmissionReports"
 _MOST_SUBSCRIPTIONS: Final = 100
+_CONNECT_SECONDS: Final = 10
+_READ_SECONDS: Final = 60
 _DENIED: Final = "denied"
 _NO_VALUE: Final = "NO_VALUE"
 
@@ -284,7 +286,12 @@ def _operations(settings: AzureCarbonSettings) -> Any:  # noqa: ANN401 - the SDK
         raise missing_extra(package="azure-mgmt-carbonoptimization", extra="azure") from error
     credential: Any = DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
     client = CarbonOptimizationMgmtClient(
-        credential, base_url=settings.endpoint_url, retry_total=0, credential_scopes=[_SCOPE]
+        credential,
+        base_url=settings.endpoint_url,
+        retry_total=0,
+        credential_scopes=[_SCOPE],
+        connection_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
     )
     return client.carbon_service
 

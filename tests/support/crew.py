@@ -2,16 +2,20 @@
 
 import multiprocessing
 import os
+import resource
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from offgridflow.cloud.door import Door
 from offgridflow.connectors.registry import connect
+from offgridflow.domain.errors import LedgerError
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline.kitchen import kitchen_of
 from offgridflow.pipeline.locks import FileLocks
@@ -21,6 +25,7 @@ from offgridflow.pipeline.runner import InProcessRunner, RunReport, Task, never
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
 from offgridflow.pipeline.sources import Connect, SourceRun
 from offgridflow.settings import Settings
+from support.twins import Twin, connect_twins
 
 Sources = Mapping[str, Mapping[str, Any]]
 Step = Callable[[str], None]
@@ -114,6 +119,40 @@ def run_in_peace(folder: str, sources: Sources, ready: Any = None) -> None:  # n
     if ready is not None:
         ready.set()
     Operator(Path(folder)).run(sources)
+
+
+REFUSED = 7
+"""Exit code of an operator whose run ended as an error of ours says, before or without any commit."""
+
+
+def _run_a_twin(folder: str, step: Step = no_step) -> None:
+    twin = Twin("a", "1", Random(1))  # noqa: S311 - never rolled
+    twin.publish("2025-01", [["0.1"]])
+    twin.publish("2025-02", [["0.2"]])
+    operator = Operator(Path(folder), connect_twins({"a": twin}), step=step)
+    try:
+        report = operator.run({"a": {"type": "aws_twin", "account": "1"}})
+    except LedgerError:
+        sys.exit(REFUSED)
+    sys.exit(REFUSED if report.result.status == "partial" else 0)
+
+
+def run_on_a_full_disk(folder: str) -> None:
+    """Run a twin with a new month, and let the disk be full once it is rated (as a process of its own)."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    def fill(step: str) -> None:
+        if step == "rate 1/1":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+
+    _run_a_twin(folder, fill)
+
+
+def run_as_nobody(folder: str) -> None:
+    """Run a twin without the right to write (as a process of its own)."""
+    kitchen()
+    os.setuid(65534)
+    _run_a_twin(folder)
 
 
 def processes() -> Any:  # noqa: ANN401 - contexts of multiprocessing have no common public type

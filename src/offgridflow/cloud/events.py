@@ -6,7 +6,7 @@ Fields never hold secrets, bodies or query strings.
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -154,13 +154,16 @@ def span(
 ) -> Iterator[None]:
     """Tell ``listener`` that a piece of work begins and ends; what is told in between belongs to it."""
     number = next(_spans)
-    outcome = "interrupted"
     listener(Started(number, kind, name, MappingProxyType(dict(attributes or {}))))
-    try:
+    with ExitStack() as stack:
+        stack.push(lambda _, error, __: listener(Ended(number, kind, name, _outcome_of(error))))
         yield
-        outcome = OK
-    except Exception as error:
-        outcome = str(getattr(error, "error_class", type(error).__name__))
-        raise
-    finally:
-        listener(Ended(number, kind, name, outcome))
+
+
+def _outcome_of(error: BaseException | None) -> str:
+    """Return ok, an error class, or the name of an exception type; "interrupted" is what no error is but ends it."""
+    if error is None:
+        return OK
+    if not isinstance(error, Exception):
+        return "interrupted"
+    return str(getattr(error, "error_class", type(error).__name__))

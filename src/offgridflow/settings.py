@@ -125,6 +125,38 @@ class ApiSettings(Strict):
     session_hours: float = Field(default=12, gt=0)
 
 
+class QuotaSettings(Strict):
+    """A token bucket: how many calls may go out at once, and how many more each second."""
+
+    capacity: float = Field(gt=0)
+    refill_per_second: float = Field(gt=0)
+
+
+class RetrySettings(Strict):
+    """The one retry layer, and how long a client waits for an answer (docs/cloud.md)."""
+
+    attempts: int = Field(default=3, ge=1, le=10)
+    base_seconds: float = Field(default=1, ge=0)
+    cap_seconds: float = Field(default=30, ge=0)
+    retry_after_ceiling_seconds: float = Field(default=120, ge=0)
+    connect_timeout_seconds: float = Field(default=10, gt=0)
+    read_timeout_seconds: float = Field(default=60, gt=0)
+
+
+class TelemetrySettings(Strict):
+    """Where traces and metrics go; nowhere by default. Needs the extra ``telemetry`` (docs/cloud.md)."""
+
+    otlp_endpoint: str | None = None
+    prometheus_port: int | None = Field(default=None, ge=0, le=65535)
+    prometheus_host: str = "127.0.0.1"
+
+
+class LogSettings(Strict):
+    """JSON lines on stderr. Without a level: ``run`` logs from ``info`` on, everything else nothing."""
+
+    level: Literal["debug", "info", "warning", "error"] | None = None
+
+
 class RunSettings(Strict):
     """When the worker runs, how long it waits for another one, and where it keeps its history (docs/operations.md)."""
 
@@ -135,9 +167,6 @@ class RunSettings(Strict):
     lock_wait_seconds: float = Field(default=3600, ge=0)
     lock_dsn: SecretStr | None = None
     state: Path | None = None
-    prometheus_port: int | None = Field(default=None, ge=0, le=65535)
-    prometheus_host: str = "127.0.0.1"
-    otlp_endpoint: str | None = None
 
 
 class AlertSettings(Strict):
@@ -168,6 +197,10 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     run: RunSettings = RunSettings()
     alerts: AlertSettings = AlertSettings()
+    pace: dict[str, QuotaSettings] = Field(default_factory=dict)
+    retry: RetrySettings = RetrySettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    log: LogSettings = LogSettings()
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict)
     cache_folder: Path = Path(".offgridflow-cache")
 

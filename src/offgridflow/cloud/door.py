@@ -38,11 +38,20 @@ class Call(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a client waits for a connection, and for the next bytes of an answer, before the attempt has failed."""
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """How the door behaves: limiters, retry policy, and what it needs of the world."""
+    """How the door behaves: limiters, retry policy, time-outs of clients, and what it needs of the world."""
 
     limiters: Limiters = field(default_factory=Limiters)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     world: World = field(default_factory=World)
     now: Callable[[], datetime] = utc_now
 
@@ -69,6 +78,11 @@ class Door:
     def listener(self) -> Listener:
         """Whom the door tells; walks and streams tell the same one."""
         return self._listener
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """What clients are made with."""
+        return self._rules.timeouts
 
     @property
     def clock(self) -> Callable[[], float]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -47,7 +48,9 @@ class Cache:
 
         """
         with ThreadPoolExecutor(max_workers=self.threads) as pool:
-            futures = [pool.submit(self._bring, store, source, part) for part in parts]
+            futures = [
+                pool.submit(copy_context().run, self._bring, store, source, part) for part in parts
+            ]  # spans nest
             wait(futures, return_when=FIRST_EXCEPTION)
             pool.shutdown(cancel_futures=True)
             return tuple(

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offgridflow.cloud.door import Door
 from offgridflow.domain.model import USAGE
 from offgridflow.ledger import Ledger
+from offgridflow.pipeline.doorway import door_of, listening
 from offgridflow.pipeline.ingest import ingest_paths
 from offgridflow.pipeline.kitchen import kitchen_of
 from offgridflow.pipeline.model import (
@@ -71,7 +71,8 @@ def check_configured(names: Sequence[str], settings: Settings) -> "list[CheckRep
     from offgridflow.pipeline.sources import check_sources, chosen_sources  # noqa: PLC0415 - loads the connectors
 
     chosen = chosen_sources(settings.sources, names)
-    return check_sources(Path(settings.cache_folder), Door(), chosen)
+    with listening(settings) as listener:
+        return check_sources(Path(settings.cache_folder), door_of(settings, listener), chosen)
 
 
 def rerate_ledger(
@@ -102,7 +103,7 @@ def source_run(
         options=options or options_of(settings),
         ports=Ports(Path(tempfile.gettempdir()), progress=progress),
         cache_folder=Path(settings.cache_folder),
-        door=Door(),
+        door=door_of(settings),
     )
 
 

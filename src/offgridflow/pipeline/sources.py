@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from offgridflow.cloud.door import Door
+from offgridflow.cloud.events import Scanned, SpanKind, span
 from offgridflow.connectors.buckets import Surroundings
 from offgridflow.connectors.cache import Cache
 from offgridflow.connectors.delivery import CheckReport, CheckStep, Connector, Delivery, RefusedDelivery
@@ -150,17 +151,27 @@ def _ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery, g
     held = gate(name, delivery)
     if held is not None:
         return IngestResult((PeriodResult(name, period, delivery.provider, None, None, "failed", error=held),))
-    cache = Cache(run.cache_folder)
+    about: dict[str, str | int | float] = {"source": name, "provider": delivery.provider, "parts": len(delivery.parts)}
     try:
-        run.ports.progress("fetch", f"{name} {period}", 0, len(delivery.parts))
-        parts = connector.fetch(delivery, cache)
-        run.ports.progress("fetch", f"{name} {period}", len(delivery.parts), len(delivery.parts))
-        expected = Expected(period, delivery.fingerprint, delivery.provider)
-        options = replace(run.options, source=name)
-        result = ingest_parts(parts, run.ledger, run.kitchen, options, run.ports, expected)
+        with span(run.door.listener, SpanKind.DELIVERY, f"{name} {period}", about):
+            return _take(run, connector, delivery)
     except OffGridFlowError as error:
         failed = PeriodResult(name, period, delivery.provider, None, None, "failed", error=failure_of(error))
         return IngestResult((failed,))
+
+
+def _take(run: SourceRun, connector: Connector, delivery: Delivery) -> IngestResult:
+    """Fetch and ingest a delivery. Raises OffGridFlowError where it cannot be fetched or read."""
+    name, period = delivery.source, str(delivery.billing_period)
+    cache = Cache(run.cache_folder)
+    run.ports.progress("fetch", f"{name} {period}", 0, len(delivery.parts))
+    parts = connector.fetch(delivery, cache)
+    run.ports.progress("fetch", f"{name} {period}", len(delivery.parts), len(delivery.parts))
+    expected = Expected(period, delivery.fingerprint, delivery.provider)
+    options = replace(run.options, source=name)
+    result = ingest_parts(parts, run.ledger, run.kitchen, options, run.ports, expected)
+    lines = sum(each.line_items for each in result.periods)
+    run.door.listener(Scanned(delivery.provider, "ingest", lines))
     if result.status == "ok":
         _forget_parts(cache, name, delivery)
     return result

@@ -2,21 +2,18 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event as Flag
 from typing import Protocol
 
-from offgridflow.cloud import telemetry
-from offgridflow.cloud.door import Door
-from offgridflow.cloud.events import Alerted, Lagged, Listener, PeriodDone, listeners, no_listener
-from offgridflow.cloud.logs import log_listener
+from offgridflow.cloud.events import Alerted, Lagged, Listener, PeriodDone, SpanKind, span
 from offgridflow.connectors.registry import connect
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline import alerts
 from offgridflow.pipeline.alerts_webhook import Webhook, networks_of
+from offgridflow.pipeline.doorway import door_of, listening
 from offgridflow.pipeline.freshness import freshness_of
 from offgridflow.pipeline.locks import FileLocks, Locks, PostgresLocks
 from offgridflow.pipeline.model import IngestOptions, Progress, no_progress, utc_now
@@ -62,15 +59,23 @@ def run_once(errand: Errand, stop: Stop = never, scheduled_for: datetime | None 
 
     Raises UsageError and LedgerError where nothing can be begun; what fails on the way is in the report.
     """
+    if errand.listener is not None:
+        return _run_heard(errand, errand.listener, stop, scheduled_for)
+    with listening(errand.settings) as listener:
+        return _run_heard(errand, listener, stop, scheduled_for)
+
+
+def _run_heard(errand: Errand, listener: Listener, stop: Stop, scheduled_for: datetime | None) -> RunReport:
     chosen = chosen_sources(errand.settings.sources, errand.names)
     shared = source_run(errand.ledger_uri, errand.settings, errand.options, errand.progress)
-    listener = errand.listener or no_listener
-    shared = replace(shared, door=Door(listener=listener), ports=replace(shared.ports, now=errand.now))
+    door = door_of(errand.settings, listener)
+    shared = replace(shared, door=door, ports=replace(shared.ports, now=errand.now))
     store = store_of(shared.ledger, errand.settings.run.state)
     runner: Runner = runner_of(errand, store)
     retry_held = errand.options.full or bool(errand.names)
     task = Task(chosen, shared, errand.origin, retry_held, scheduled_for)
-    report = runner.run(task, stop)
+    with span(listener, SpanKind.RUN, errand.origin, {"sources": len(chosen)}):
+        report = runner.run(task, stop)
     for period in report.result.periods:
         listener(PeriodDone(period.provider or "", "ingest", period.status))
     _tell(errand, shared.ledger, store, report, listener)
@@ -218,21 +223,9 @@ def work_by_schedule(errand: Errand, flag: Flag) -> int:
     schedule = Schedule(chosen.schedule, timedelta(seconds=chosen.jitter_seconds), chosen.catch_up)
     ledger = Ledger.open(errand.ledger_uri, create=True, retention_days=errand.settings.ledger.retention_days)
     store = store_of(ledger, chosen.state)
-    with _telemetry(errand.settings) as heard:
+    with listening(errand.settings, serve=True) as heard:
         told = replace(errand, origin="schedule", listener=heard)
         worker = Worker(
             schedule, store.last_scheduled, lambda instant, stop: run_once(told, stop, instant), flag, errand.now
         )
         return worker.work()
-
-
-@contextmanager
-def _telemetry(settings: Settings) -> Iterator[Listener]:
-    chosen = settings.run
-    started = telemetry.start(
-        telemetry.TelemetrySettings(chosen.otlp_endpoint, chosen.prometheus_port, chosen.prometheus_host)
-    )
-    try:
-        yield listeners(log_listener(), started.listener)
-    finally:
-        started.close()

@@ -4,6 +4,7 @@
 and cancellation in one, so that tests of pace and retry do not wait. Documented in docs/cloud.md.
 """
 
+from offgridflow.testing.buckets import FakeBucket
 from offgridflow.testing.cloud import FakeCloud
 from offgridflow.testing.faults import (
     Answer,
@@ -27,6 +28,7 @@ __all__ = [
     "Delay",
     "Dialect",
     "Drip",
+    "FakeBucket",
     "FakeCloud",
     "Fault",
     "Reply",

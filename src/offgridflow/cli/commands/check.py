@@ -25,9 +25,12 @@ def check(
 
     Says which IAM action, role or grant is missing. Exit code 1 says that something is.
     """
-    from offgridflow.pipeline.service import check_configured  # noqa: PLC0415  the connectors are late
+    from offgridflow.pipeline.doorway import configure_logs  # noqa: PLC0415  the connectors are late
+    from offgridflow.pipeline.service import check_configured  # noqa: PLC0415  see above
 
-    reports = check_configured(source or [], settings())
+    chosen = settings()
+    configure_logs(chosen)
+    reports = check_configured(source or [], chosen)
     rows = [
         {"source": report.source, "step": step.name, "ok": step.ok, "detail": step.detail, "missing": step.missing}
         for report in reports

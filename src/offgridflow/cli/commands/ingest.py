@@ -76,9 +76,11 @@ def run(paths: Sequence[Path], ledger: str | None, changes: Mapping[str, Any]) -
 
 def run_sources(names: Sequence[str], ledger: str | None, changes: Mapping[str, Any]) -> "IngestResult":
     """Ingest the configured sources with these names, all where none is named."""
-    from offgridflow.pipeline.service import ingest_configured, options_of  # noqa: PLC0415  the engine is late
+    from offgridflow.pipeline.doorway import configure_logs  # noqa: PLC0415  the engine is late
+    from offgridflow.pipeline.service import ingest_configured, options_of  # noqa: PLC0415  see above
 
     chosen = settings()
+    configure_logs(chosen)
     options = dataclasses.replace(options_of(chosen), **changes)
     with progress() as listen:
         return ingest_configured(names, ledger or chosen.ledger.uri, chosen, options, listen)

@@ -4,7 +4,7 @@ import dataclasses
 import signal
 import threading
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from offgridflow.cli.commands.ingest import answer_of, month_of
 from offgridflow.cli.options import Format, FormatOption, LedgerOption
 from offgridflow.cli.output import emit
 from offgridflow.cli.session import ledger_uri, progress, settings
-
-if TYPE_CHECKING:
-    from offgridflow.pipeline.worker import Errand
 
 ORDER = 22
 
@@ -44,6 +41,7 @@ def run(
     What fails is tried again by the next run, or held where only a change can help. SIGTERM ends the run after the
     billing period that it is at, with exit code 0.
     """
+    from offgridflow.pipeline.doorway import configure_logs  # noqa: PLC0415  see below
     from offgridflow.pipeline.service import options_of  # noqa: PLC0415  the engine is late
     from offgridflow.pipeline.worker import Errand, run_once, work_by_schedule  # noqa: PLC0415  see above
 
@@ -52,7 +50,7 @@ def run(
     options = dataclasses.replace(options_of(chosen), first_period=first, last_period=last, full=full)
     errand = Errand(ledger_uri(ledger), chosen, options)
     flag = _asked_to_stop()
-    _configure_logs(errand)
+    configure_logs(chosen, "info")
     if schedule:
         work_by_schedule(errand, flag)
         return
@@ -74,13 +72,3 @@ def _asked_to_stop() -> threading.Event:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     return flag
-
-
-def _configure_logs(errand: "Errand") -> None:
-    """Log as JSON, without the secrets that the settings hold."""
-    from offgridflow.cloud import logs  # noqa: PLC0415  the door is late
-    from offgridflow.cloud.redact import Redactor, Secret  # noqa: PLC0415  see above
-
-    alerts, worker = errand.settings.alerts, errand.settings.run
-    secrets = [Secret(each.get_secret_value()) for each in (alerts.webhook_secret, worker.lock_dsn) if each is not None]
-    logs.configure(redactor=Redactor(secrets))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
-from offgridflow.cloud.door import Door
+from offgridflow.cloud.door import Door, Timeouts
 from offgridflow.connectors.aws.s3 import S3Store
 from offgridflow.connectors.buckets import tried
 from offgridflow.connectors.delivery import CheckStep, Once, Permission, missing_extra
@@ -41,19 +41,19 @@ class S3Settings(Strict):
 
 def s3_store(settings: S3Settings, door: Door) -> S3Store:
     """Return the bucket of a source; no call is made yet. Its first use raises MissingExtraError without boto3."""
-    return S3Store(Once(lambda: _session(settings).client("s3")), settings.bucket, door)
+    return S3Store(Once(lambda: _session(settings, door.timeouts).client("s3")), settings.bucket, door)
 
 
-def client_of(settings: S3Settings, service: str) -> Any:  # noqa: ANN401 - botocore makes clients from data
+def client_of(settings: S3Settings, service: str, timeouts: Timeouts | None = None) -> Any:  # noqa: ANN401 - botocore makes clients from data
     """Return a client of any service under the same access; raise MissingExtraError without boto3."""
-    return _session(settings).client(service)
+    return _session(settings, timeouts or Timeouts()).client(service)
 
 
 def check_identity(settings: S3Settings, door: Door) -> CheckStep:
     """Try who we are, and to become the role of the settings."""
 
     def ask() -> dict[str, str]:
-        return dict(_session(settings).client("sts").get_caller_identity())
+        return dict(_session(settings, door.timeouts).client("sts").get_caller_identity())
 
     def who() -> str:
         return f"we are {door.call('aws', settings.bucket, 'sts', 'GetCallerIdentity', ask)['Arn']}"
@@ -65,15 +65,15 @@ def check_identity(settings: S3Settings, door: Door) -> CheckStep:
 class _Clients:
     """Makes clients that try once, read with time-outs, and leave checksums to us."""
 
-    def __init__(self, session: "Session", settings: S3Settings) -> None:
+    def __init__(self, session: "Session", settings: S3Settings, timeouts: Timeouts) -> None:
         from botocore.config import Config  # noqa: PLC0415 - an extra, and slow to import
 
         self._session = session
         self._settings = settings
         self._config = Config(
             retries={"total_max_attempts": 1},
-            connect_timeout=10,
-            read_timeout=60,
+            connect_timeout=timeouts.connect_seconds,
+            read_timeout=timeouts.read_seconds,
             max_pool_connections=32,
             response_checksum_validation="when_required",
         )
@@ -88,7 +88,7 @@ class _Clients:
         )
 
 
-def _session(settings: S3Settings) -> _Clients:
+def _session(settings: S3Settings, timeouts: Timeouts) -> _Clients:
     try:
         import boto3  # noqa: F401, PLC0415 - the extra is named after it; botocore comes with it
         import botocore.session  # noqa: PLC0415
@@ -97,11 +97,11 @@ def _session(settings: S3Settings) -> _Clients:
     base = botocore.session.Session(profile=settings.profile)
     base.register_component("data_loader", _loader())
     if settings.role_arn is None:
-        return _Clients(base, settings)
+        return _Clients(base, settings, timeouts)
     assumed = botocore.session.Session(profile=settings.profile)
     assumed.register_component("data_loader", _loader())
-    assumed.register_component("credential_provider", _role_provider(_Clients(base, settings), settings))
-    return _Clients(assumed, settings)
+    assumed.register_component("credential_provider", _role_provider(_Clients(base, settings, timeouts), settings))
+    return _Clients(assumed, settings, timeouts)
 
 
 @cache

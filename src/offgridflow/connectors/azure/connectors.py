@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import SecretStr
 
+from offgridflow.cloud.door import Timeouts
 from offgridflow.connectors.azure.blob import API_VERSION, BlobStore, Clients
 from offgridflow.connectors.azure.layouts import AzureLayout
 from offgridflow.connectors.buckets import BucketConnector, Surroundings
@@ -33,7 +34,7 @@ class AzureExportSettings(Strict):
     sas_token: SecretStr | None = None
 
 
-def clients_of(settings: AzureExportSettings) -> Clients:
+def clients_of(settings: AzureExportSettings, timeouts: Timeouts) -> Clients:
     """Return the clients of a container, which try once.
 
     Raises MissingExtraError without the Azure SDKs.
@@ -46,6 +47,7 @@ def clients_of(settings: AzureExportSettings) -> Clients:
             BearerTokenCredentialPolicy,
             HeadersPolicy,
         )
+        from azure.core.pipeline.transport import RequestsTransport  # noqa: PLC0415
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415
         from azure.storage.blob import ContainerClient  # noqa: PLC0415
     except ImportError as error:
@@ -59,8 +61,10 @@ def clients_of(settings: AzureExportSettings) -> Clients:
         credential = DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
         policy = BearerTokenCredentialPolicy(credential, _SCOPE)
     account_url = settings.account_url.rstrip("/")
-    container = ContainerClient(account_url, settings.container, credential=credential, retry_total=0)
-    reader: Any = PipelineClient(account_url, policies=[HeadersPolicy({"x-ms-version": API_VERSION}), policy])
+    waits: dict[str, Any] = {"connection_timeout": timeouts.connect_seconds, "read_timeout": timeouts.read_seconds}
+    container = ContainerClient(account_url, settings.container, credential=credential, retry_total=0, **waits)
+    policies = [HeadersPolicy({"x-ms-version": API_VERSION}), policy]
+    reader: Any = PipelineClient(account_url, policies=policies, transport=RequestsTransport(**waits))
     return Clients(container, reader)
 
 
@@ -70,7 +74,9 @@ def _connector(settings: AzureExportSettings, around: Surroundings) -> BucketCon
         declaration=_EXPORT,
         source=around.source,
         container=settings.container,
-        store=BlobStore(Once(lambda: clients_of(settings)), account_url, settings.container, around.door),
+        store=BlobStore(
+            Once(lambda: clients_of(settings, around.door.timeouts)), account_url, settings.container, around.door
+        ),
         layout=AzureLayout(settings.prefix, settings.export, settings.cost_type),
         manifests=around.cache,
     )

@@ -30,7 +30,6 @@ JOB_ROLE: Final = "roles/bigquery.jobUser"
 
 _ENDPOINT: Final = "bigquery"
 _FORBIDDEN: Final = 403
-_TIMEOUT_SECONDS: Final = 60.0
 _POLLS_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _RESTARTS: Final = 2
 _NO_RETRY: Final[Any] = None
@@ -95,11 +94,16 @@ class Warehouse:
         """The project that pays for the queries."""
         return self._project
 
+    @property
+    def timeout_seconds(self) -> float:
+        """How long one request may wait for its answer."""
+        return self._door.timeouts.read_seconds
+
     def table(self, name: TableName) -> TableFacts:
         """Return what ``tables.get`` says; costs nothing. Raises ClassifiedError."""
         text = str(name)
         table = self._call(
-            "tables.get", lambda: self._client().get_table(text, retry=_NO_RETRY, timeout=_TIMEOUT_SECONDS), text
+            "tables.get", lambda: self._client().get_table(text, retry=_NO_RETRY, timeout=self.timeout_seconds), text
         )
         return _facts(name, table)
 
@@ -118,7 +122,7 @@ class Warehouse:
         job = self._finished(query)
         destination: Table = self._call(
             "tables.get",
-            lambda: self._client().get_table(job.destination, retry=_NO_RETRY, timeout=_TIMEOUT_SECONDS),
+            lambda: self._client().get_table(job.destination, retry=_NO_RETRY, timeout=self.timeout_seconds),
             "the query's result",
         )
 
@@ -130,7 +134,7 @@ class Warehouse:
 
     def _page(self, destination: "Table", token: str | None, page_size: int) -> Page[Row, str]:
         found = self._client().list_rows(
-            destination, page_size=page_size, page_token=token, retry=_NO_RETRY, timeout=_TIMEOUT_SECONDS
+            destination, page_size=page_size, page_token=token, retry=_NO_RETRY, timeout=self.timeout_seconds
         )
         page = next(found.pages, None)
         try:
@@ -172,11 +176,11 @@ class Warehouse:
                 location=self._location,
                 retry=_NO_RETRY,
                 job_retry=None,
-                timeout=_TIMEOUT_SECONDS,
+                timeout=self.timeout_seconds,
             )
         except Conflict:
             found: Any = self._client().get_job(
-                identity, project=self._project, location=self._location, retry=_NO_RETRY, timeout=_TIMEOUT_SECONDS
+                identity, project=self._project, location=self._location, retry=_NO_RETRY, timeout=self.timeout_seconds
             )
             job: QueryJob = found
             return job
@@ -240,7 +244,7 @@ class _Running:
         if self._job is None:
             self._job = self._warehouse.insert_once(self._query, self._identity)
         else:
-            self._job.reload(retry=_NO_RETRY, timeout=_TIMEOUT_SECONDS)
+            self._job.reload(retry=_NO_RETRY, timeout=self._warehouse.timeout_seconds)
         if self._job.state == _DONE and self._job.error_result:
             raise self._failed(self._job)
         return self._job

@@ -21,7 +21,6 @@ T = TypeVar("T")
 ENDPOINT: Final = "https://storage.googleapis.com"
 _PAGE_ITEMS: Final = 1000
 _CHUNK_BYTES: Final = 2**20
-_TIMEOUTS_SECONDS: Final = (10, 60)
 _FIRST_ERROR: Final = 400
 _FIELDS: Final = "name,size,generation,updated,md5Hash,crc32c"
 
@@ -90,7 +89,8 @@ class GcsStore:
         from google.api_core.exceptions import from_http_response  # noqa: PLC0415 - an extra
 
         url = f"{self.endpoint}{'/download' if media else ''}/storage/v1/b/{self.bucket}/o{path}"
-        answer = self.session().get(url, params=question, headers=headers, stream=media, timeout=_TIMEOUTS_SECONDS)
+        waits = (self.door.timeouts.connect_seconds, self.door.timeouts.read_seconds)
+        answer = self.session().get(url, params=question, headers=headers, stream=media, timeout=waits)
         if answer.status_code >= _FIRST_ERROR:
             refusal: Exception = from_http_response(answer)  # type: ignore[no-untyped-call]  # the SDK is not typed
             raise refusal

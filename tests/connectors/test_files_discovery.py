@@ -392,3 +392,19 @@ def test_the_legacy_cur_samples_are_all_parts(work: Path) -> None:
         "test_cur.csv": 19,
         "test_cur.csv.gz": 19,
     }
+
+
+def test_a_ledger_in_the_folder_is_not_taken_for_bills(data: Path, work: Path) -> None:
+    """Law: whoever ingests the folder that holds the default ledger gets the bills of it, and no failure."""
+    put(data / "june.csv")
+    put(data / "offgridflow-ledger" / "ledger.json", b"{}")
+    parquet(data / "offgridflow-ledger" / "emissions" / "part-0.parquet")
+    put(data / "reports" / "ledger.json", b"{}")
+    put(data / "reports" / "july.csv")
+
+    found = discover([data], work)
+
+    assert names(found, data) == ["june.csv", "reports/july.csv"]
+    assert left_out(found, data)["offgridflow-ledger"] is IgnoredReason.LEDGER
+    assert found.refused == ()
+    assert codes(discover([data / "offgridflow-ledger"], work)) == ["IS_A_LEDGER"]

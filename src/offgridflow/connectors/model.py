@@ -12,6 +12,7 @@ class FileKind(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+    JSON = "json"
 
 
 class Compression(StrEnum):
@@ -33,6 +34,7 @@ class IgnoredReason(StrEnum):
     SUPERSEDED = "superseded"
     OTHER_KIND = "other_kind"
     INCOMPLETE_DELIVERY = "incomplete_delivery"
+    LEDGER = "ledger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from offgridflow.connectors.files.sniffing import Content, content_of, nested
+from offgridflow.connectors.files.sniffing import Content, content_of, kind_of_content, nested
 from offgridflow.connectors.files.streams import CHUNK_BYTES, InflateGuard, unreadable
 from offgridflow.connectors.model import FileKind, FilePart, Limits
 from offgridflow.domain.errors import InputError
@@ -76,8 +76,8 @@ def _unpack_member(
 
 def _kind_of(path: Path, name: str) -> FileKind | None:
     content = content_of(path, name)
-    if content in {Content.ZIP, Content.GZIP_TEXT}:
+    if content in {Content.ZIP, Content.GZIP_TEXT, Content.GZIP_JSON}:
         raise nested(name)
     if content is Content.EMPTY:
         return None
-    return FileKind.PARQUET if content is Content.PARQUET else FileKind.CSV
+    return kind_of_content(content)

@@ -5,6 +5,7 @@ a delivery with a missing file is refused as a whole. Everything that is left ou
 """
 
 import hashlib
+import json
 import os
 import stat
 from collections import defaultdict
@@ -13,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from offgridflow.connectors.files.archives import unpack
+from offgridflow.connectors.files.json_lines import names_in
 from offgridflow.connectors.files.manifests import Listed, Manifest, anchor_of, find, is_manifest, read_manifest
-from offgridflow.connectors.files.sniffing import Content, content_of
+from offgridflow.connectors.files.sniffing import GZIPPED, Content, content_of, kind_of_content
 from offgridflow.connectors.files.streams import unreadable
 from offgridflow.connectors.model import (
     DEFAULT_LIMITS,
     Compression,
     Discovery,
-    FileKind,
     FilePart,
     Ignored,
     IgnoredReason,
@@ -28,9 +29,12 @@ from offgridflow.connectors.model import (
     Refused,
 )
 from offgridflow.domain.errors import InputError, UsageError
+from offgridflow.formats import detect
 
 _SIDE_SUFFIXES = frozenset({".crc", ".json", ".md", ".sha256", ".sql", ".yaml", ".yml"})
 _SIDE_FOLDERS = frozenset({"__macosx", "cost_and_usage_data_status"})
+_LEDGER_MARKS = ("ledger.json", "emissions")
+_FIRST_LINE_BYTES = 2**20
 _WILDCARDS = frozenset("*?[")
 _Place = tuple[Listed, Path | None]
 
@@ -87,6 +91,11 @@ class _Found:
 
     def take_folder(self, root: Path) -> None:
         """Take what a folder holds: listed files of manifests first, then what no manifest speaks for."""
+        if _is_ledger(root):
+            sentence = f"{root} is a ledger, not a folder of bills"
+            action = "Give the folder that the bills are in, and the ledger as --ledger."
+            self.refused.append(Refused(root, InputError(sentence, action=action, code="IS_A_LEDGER")))
+            return
         files = [path for path in self.walk(root) if self.is_data(path) and self.first_time(path)]
         manifests = list(self.manifests(path for path in files if is_manifest(path)))
         files = [path for path in files if not is_manifest(path)]
@@ -119,6 +128,8 @@ class _Found:
             reason = IgnoredReason.HIDDEN
         elif folder.name.lower() in _SIDE_FOLDERS:
             reason = IgnoredReason.SIDE_FILE
+        elif _is_ledger(folder):
+            reason = IgnoredReason.LEDGER  # the default ledger lies in the folder that people ingest
         if reason is not None:
             self.ignored.append(Ignored(folder, reason))
         return reason is None
@@ -130,7 +141,7 @@ class _Found:
             reason = IgnoredReason.SYMLINK
         elif path.name.startswith((".", "_")):
             reason = IgnoredReason.HIDDEN
-        elif path.suffix.lower() in _SIDE_SUFFIXES and not is_manifest(path):
+        elif path.suffix.lower() in _SIDE_SUFFIXES and not is_manifest(path) and not _is_json_bill(path):
             reason = IgnoredReason.SIDE_FILE
         if reason is not None:
             self.ignored.append(Ignored(path, reason))
@@ -237,8 +248,8 @@ class _Found:
         if content is Content.ZIP:
             members = unpack(path, name, self.work_dir, self.limits)
             return tuple(replace(member, delivery=delivery) for member in members)
-        kind = FileKind.PARQUET if content is Content.PARQUET else FileKind.CSV
-        compression = Compression.GZIP if content is Content.GZIP_TEXT else Compression.NONE
+        kind = kind_of_content(content)
+        compression = Compression.GZIP if content in GZIPPED else Compression.NONE
         return (FilePart(self.openable(path), name, kind, compression, delivery, records),)
 
     def openable(self, path: Path) -> Path:
@@ -249,6 +260,22 @@ class _Found:
         if not alias.is_symlink():
             alias.symlink_to(path.resolve())
         return alias
+
+
+def _is_json_bill(path: Path) -> bool:
+    """Whether a file that is named like a side file holds the lines of a bill, one JSON object each."""
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        with path.open("rb") as stream:
+            first = json.loads(stream.readline(_FIRST_LINE_BYTES))
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and detect(tuple(names_in(first))) is not None
+
+
+def _is_ledger(folder: Path) -> bool:
+    return all((folder / mark).exists() for mark in _LEDGER_MARKS)
 
 
 def _one_kind(places: Sequence[_Place]) -> tuple[Sequence[_Place], Sequence[_Place]]:

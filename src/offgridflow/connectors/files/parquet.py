@@ -1,7 +1,9 @@
 """Read the footer of a Parquet part: columns and record count."""
 
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -18,11 +20,11 @@ _REACH = """
     SELECT coalesce(max(coalesce(dictionary_page_offset, data_page_offset) + total_compressed_size), 0)
     FROM parquet_metadata(?)
 """
-_COLUMNS = "SELECT column_name FROM (DESCRIBE FROM read_parquet(?, hive_partitioning = false))"
+_COLUMNS = "SELECT * FROM read_parquet(?, hive_partitioning = false)"
 
 
 def footer_of(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[int, tuple[str, ...]]:
-    """Return (records, column names) of a Parquet file.
+    """Return (records, column names) of a Parquet file; the fields of a struct follow it as ``struct.field``.
 
     Raises:
         InputError: UNREADABLE_FILE, CUT_PARQUET, BROKEN_PARQUET, ENCRYPTED_PARQUET or INFLATES_TOO_MUCH.
@@ -33,7 +35,9 @@ def footer_of(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[i
         with _database().cursor() as connection:
             records = _number(connection, _RECORDS, path)
             reach = _number(connection, _REACH, path)
-            columns = tuple(str(row[0]) for row in connection.execute(_COLUMNS, [str(path)]).fetchall())
+            found = connection.sql(_COLUMNS, params=[str(path)])
+            names = zip(found.columns, found.types, strict=True)
+            columns = tuple(name for column, kind in names for name in _names_in(column, kind))
     except duckdb.Error as error:
         sentence = f"{name} has a Parquet footer that cannot be read: {str(error).splitlines()[0]}"
         raise InputError(sentence, action="Fetch the file again.", code="BROKEN_PARQUET") from error
@@ -44,6 +48,13 @@ def footer_of(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[i
         action = "No bill packs like this; look at it before you ingest it."
         raise InputError(sentence, action=action, code="INFLATES_TOO_MUCH")
     return records, columns
+
+
+def _names_in(name: str, kind: Any) -> Iterator[str]:  # noqa: ANN401 - DuckDBPyType has untyped children
+    yield name
+    if kind.id == "struct":
+        for field, inner in kind.children:
+            yield from _names_in(f"{name}.{field}", inner)
 
 
 @cache

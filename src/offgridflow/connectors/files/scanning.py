@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from offgridflow.connectors.files.header import csv_header
+from offgridflow.connectors.files.json_lines import LineCounter, json_header
 from offgridflow.connectors.files.parquet import footer_of
 from offgridflow.connectors.files.records import RecordCounter
 from offgridflow.connectors.files.streams import chunks_of
@@ -24,6 +26,8 @@ def header_of(part: FilePart, limits: Limits = DEFAULT_LIMITS) -> Header:
     """
     if part.kind is FileKind.PARQUET:
         return Header(footer_of(part.path, part.name, limits)[1])
+    if part.kind is FileKind.JSON:
+        return json_header(part, limits)
     return csv_header(part, limits)
 
 
@@ -39,9 +43,7 @@ def scan(part: FilePart, limits: Limits = DEFAULT_LIMITS, *, on_bytes: Callable[
         InputError: what is wrong with the file, by name; MANIFEST_MISMATCH where a manifest counts other records.
 
     """
-    found = (
-        _scan_parquet(part, limits, on_bytes) if part.kind is FileKind.PARQUET else _scan_csv(part, limits, on_bytes)
-    )
+    found = _SCANS[part.kind](part, limits, on_bytes)
     if part.expected_records is not None and part.expected_records != found.records:
         sentence = f"{part.name} holds {found.records} records, its manifest says {part.expected_records}"
         raise InputError(sentence, action="Fetch the delivery again.", code="MANIFEST_MISMATCH")
@@ -83,3 +85,19 @@ def _scan_csv(part: FilePart, limits: Limits, on_bytes: Callable[[int], None]) -
     counter.finish()
     records = max(counter.records - 1, 0)
     return PartScan(digest.hexdigest(), size, records, counter.longest_bytes, header)
+
+
+def _scan_json(part: FilePart, limits: Limits, on_bytes: Callable[[int], None]) -> PartScan:
+    counter = LineCounter(part.name, limits)
+    digest = hashlib.sha256()
+    size = 0
+    for piece in chunks_of(part, limits):
+        digest.update(piece)
+        counter.feed(piece)
+        size += len(piece)
+        on_bytes(len(piece))
+    counter.finish()
+    return PartScan(digest.hexdigest(), size, counter.records, counter.longest_bytes, Header(tuple(counter.columns)))
+
+
+_SCANS: Final = {FileKind.PARQUET: _scan_parquet, FileKind.JSON: _scan_json, FileKind.CSV: _scan_csv}

@@ -3,9 +3,11 @@
 import zlib
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from offgridflow.connectors.files.parquet import MAGIC as PARQUET
 from offgridflow.connectors.files.streams import unreadable
+from offgridflow.connectors.model import FileKind
 from offgridflow.domain.errors import InputError
 
 _HEAD_BYTES = 4096
@@ -25,12 +27,13 @@ _OTHERS = {
     b"\xff\xd8\xff": "JPEG",
     b"SQLite format 3": "SQLite",
     b"ORC": "ORC",
-    b"Obj\x01": "Avro",
     b"\x7fELF": "a program",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_ACCEPTED = "Accepted are CSV in UTF-8 (plain, gzip or ZIP) and Parquet."
+_AVRO = b"Obj\x01"
+_BOM = b"\xef\xbb\xbf"
+_ACCEPTED = "Accepted are CSV in UTF-8 (plain, gzip or ZIP), JSON lines (plain or gzip) and Parquet."
 
 
 class Content(StrEnum):
@@ -38,17 +41,29 @@ class Content(StrEnum):
 
     EMPTY = "empty"
     TEXT = "text"
+    JSON = "json"
     PARQUET = "parquet"
     GZIP_TEXT = "gzip_text"
+    GZIP_JSON = "gzip_json"
     ZIP = "zip"
+
+
+GZIPPED: Final = frozenset({Content.GZIP_TEXT, Content.GZIP_JSON})
+
+
+def kind_of_content(content: Content) -> FileKind:
+    """Return how a part with this content is read."""
+    if content is Content.PARQUET:
+        return FileKind.PARQUET
+    return FileKind.JSON if content in {Content.JSON, Content.GZIP_JSON} else FileKind.CSV
 
 
 def content_of(path: Path, name: str) -> Content:
     """Return what a regular file holds.
 
     Raises:
-        InputError: UNREADABLE_FILE; UNKNOWN_CONTENT for what is neither text, gzip, ZIP nor Parquet; NESTED_ARCHIVE for
-            an archive inside gzip; BROKEN_GZIP for a gzip that cannot even begin.
+        InputError: UNREADABLE_FILE; UNKNOWN_CONTENT for what is neither text, gzip, ZIP nor Parquet; AVRO_NOT_READ;
+            NESTED_ARCHIVE for an archive inside gzip; BROKEN_GZIP for a gzip that cannot even begin.
 
     """
     try:
@@ -69,6 +84,10 @@ def content_of_head(name: str, head: bytes) -> Content:
         return Content.PARQUET
     if head.startswith(_ZIP):
         return Content.ZIP
+    if head.startswith(_AVRO):
+        action = "Unload the table as Parquet instead: EXPORT DATA OPTIONS (format='PARQUET', ...)."
+        sentence = f"{name} is Avro, which is not read"
+        raise InputError(sentence, action=action, code="AVRO_NOT_READ")
     seen = next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), None)
     if seen is None and head.startswith(_GZIP):
         seen = "gzip"
@@ -77,7 +96,7 @@ def content_of_head(name: str, head: bytes) -> Content:
     if seen is not None:
         sentence = f"{name} is {seen}, which is not a billing export"
         raise InputError(sentence, action=_ACCEPTED, code="UNKNOWN_CONTENT")
-    return Content.TEXT
+    return Content.JSON if head.removeprefix(_BOM).lstrip().startswith(b"{") else Content.TEXT
 
 
 def nested(name: str) -> InputError:
@@ -94,5 +113,4 @@ def _inside_gzip(name: str, packed: bytes) -> Content:
         raise InputError(sentence, action="Fetch the file again.", code="BROKEN_GZIP") from error
     if head.startswith((_GZIP, *_ZIP, PARQUET)):
         raise nested(name)
-    content_of_head(name, head)
-    return Content.GZIP_TEXT
+    return Content.GZIP_JSON if content_of_head(name, head) is Content.JSON else Content.GZIP_TEXT

@@ -1,0 +1,216 @@
+"""Laws of configured sources on Azure and Google Cloud, over real sockets: the same as on S3 (test_sources.py)."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from offgridflow.cloud.door import Door
+from offgridflow.ledger import Ledger
+from offgridflow.pipeline.kitchen import kitchen_of
+from offgridflow.pipeline.model import IngestOptions, IngestResult, Ports
+from offgridflow.pipeline.sources import SourceRun, ingest_sources
+from offgridflow.settings import Settings
+from offgridflow.testing import Answer, Dialect, FakeBucket
+from support.bench import Bench, money_of
+from support.exports import AZURE, GCS, Upstream, azure_bill, gcp_json, gcp_line
+
+CREDIT = {AZURE: Decimal(0), GCS: Decimal("-0.01")}
+"""What comes off each line of the samples."""
+
+
+class Operator:
+    """Runs one source again and again, and knows what was asked of its cloud."""
+
+    def __init__(self, upstream: Upstream, folder: Path) -> None:
+        self.upstream = upstream
+        self.bench = Bench(folder / "ledger")
+        self._folder = folder
+
+    def run(self, **options: Any) -> IngestResult:  # noqa: ANN401 - the fields of IngestOptions
+        """Ingest the source once."""
+        run = SourceRun(
+            ledger=Ledger.open(self.bench.uri, create=True),
+            kitchen=kitchen_of(Settings()),
+            options=IngestOptions(**options),
+            ports=Ports(self._folder / "work"),
+            cache_folder=self._folder / "cache",
+            door=Door(),
+        )
+        return ingest_sources(run, {"acme": self.upstream.settings()})
+
+    def net(self, *costs: str) -> Decimal:
+        """Return what lines with these costs bill after credits."""
+        return sum((Decimal(cost) + CREDIT[self.upstream.kind] for cost in costs), Decimal(0))
+
+
+@pytest.fixture(params=[(AZURE, Dialect.AZURE_BLOB), (GCS, Dialect.GOOGLE)], ids=[AZURE, GCS])
+def operator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Operator]:
+    """An operator of each kind of source, over an empty bucket."""
+    kind, dialect = request.param
+    with FakeBucket(dialect) as bucket:
+        yield Operator(Upstream(kind, bucket), tmp_path)
+
+
+def test_a_bill_reaches_the_report_with_every_cent(operator: Operator) -> None:
+    """Every line of every published month is in the ledger under the source's own name, rated, to the cent."""
+    operator.upstream.publish("2025-05", ["0.96", "1.10"])
+    operator.upstream.publish("2025-06", ["0.2"])
+    result = operator.run()
+    assert [(each.billing_period, each.status, each.line_items) for each in result.periods] == [
+        ("2025-05", "committed", 2),
+        ("2025-06", "committed", 1),
+    ]
+    assert money_of(result) == operator.net("0.96", "1.10", "0.2")
+    rows = operator.bench.query(
+        "SELECT source, billing_period, sum(line_items)::BIGINT, bool_and(status = 'estimated') FROM emissions "
+        "WHERE charge_class = 'usage' GROUP BY ALL ORDER BY ALL",
+    )
+    assert rows == [("acme", "2025-05", 2, True), ("acme", "2025-06", 1, True)]
+    assert operator.bench.query("SELECT sum(billed_cost) FROM emissions") == [(money_of(result),)]
+    assert operator.bench.digest()
+
+
+def test_the_second_run_makes_no_data_request(operator: Operator) -> None:
+    """Nothing new costs the pages of one listing, and everything is unchanged."""
+    operator.upstream.publish("2025-05", ["0.1"])
+    operator.upstream.publish("2025-06", ["0.2"])
+    operator.run()
+    digest = operator.bench.digest()
+    before = len(operator.upstream.bucket.requests)
+    again = operator.run()
+    sent = operator.upstream.bucket.requests[before:]
+    assert {period.status for period in again.periods} == {"unchanged"}
+    assert sent
+    assert all(operator.upstream.bucket.is_list(seen) for seen in sent)
+    assert operator.bench.digest() == digest
+
+
+def test_a_restated_month_replaces_itself_alone(operator: Operator) -> None:
+    """A rewritten month is fetched again and replaces its period; of the other nothing is asked."""
+    operator.upstream.publish("2025-05", ["0.1"])
+    operator.upstream.publish("2025-06", ["0.2"])
+    operator.run()
+    operator.upstream.publish("2025-06", ["0.2", "0.3"])
+    before = len(operator.upstream.bucket.requests)
+    again = operator.run()
+    assert [(period.billing_period, period.status) for period in again.periods] == [
+        ("2025-05", "unchanged"),
+        ("2025-06", "committed"),
+    ]
+    assert money_of(again) == operator.net("0.1", "0.2", "0.3")
+    read = {seen.path for seen in operator.upstream.bucket.requests[before:]}
+    assert operator.upstream.bucket.path_of(operator.upstream.key_of("2025-05")) not in read
+    assert operator.bench.query("SELECT sum(line_items)::BIGINT FROM emissions") == [(3,)]
+
+
+def test_a_missing_part_stops_its_month_and_no_other(operator: Operator) -> None:
+    """A part that goes between listing and reading is no commit for its month, and the next run takes it up again."""
+    operator.upstream.publish("2025-05", ["0.1"])
+    operator.upstream.publish("2025-06", ["0.2"], leave_out_the_part=operator.upstream.kind == AZURE)
+    if operator.upstream.kind == GCS:  # there is no manifest that could list what is not there
+        key = operator.upstream.key_of("2025-06")
+        path = operator.upstream.bucket.path_of(key)
+        operator.upstream.bucket.inject(Answer(404, "notFound"), path=path)
+    result = operator.run()
+    assert [period.status for period in result.periods] == ["committed", "failed"]
+    assert result.periods[1].error is not None
+    assert result.periods[1].error.code in {"MISSING_PART", "CHANGED_UNDER_WAY"}
+    operator.upstream.publish("2025-06", ["0.2"])
+    assert operator.run().status == "ok"
+    assert operator.bench.query("SELECT sum(line_items)::BIGINT FROM emissions") == [(2,)]
+
+
+def test_lines_of_another_month_are_refused(operator: Operator) -> None:
+    """A delivery whose lines are of another billing period is not committed anywhere."""
+    operator.upstream.publish("2025-06", ["0.2"])
+    bill = azure_bill if operator.upstream.kind == AZURE else gcp_json
+    key = operator.upstream.key_of("2025-06")
+    folder = key.rpartition("/")[0]
+    operator.upstream.bucket.write(key, bill("2025-04", ["1"]))
+    if operator.upstream.kind == AZURE:
+        _resize_manifest(operator.upstream, f"{folder}/manifest.json", key)
+    [period] = operator.run().periods
+    assert period.error is not None
+    assert period.error.code == "PERIOD_MISMATCH"
+    assert operator.bench.query("SELECT count(*) FROM emissions") == [(0,)]
+
+
+def _resize_manifest(upstream: Upstream, manifest: str, key: str) -> None:
+    told = json.loads(upstream.bucket.things[manifest].content)
+    size = len(upstream.bucket.things[key].content)
+    told["byteCount"] = told["blobs"][0]["byteCount"] = size
+    upstream.bucket.write(manifest, json.dumps(told).encode())
+
+
+def test_an_amortised_export_counts_by_its_effective_cost(tmp_path: Path) -> None:
+    """Actual and amortised exports of one scope never both count: the source must name one of them."""
+    with FakeBucket(Dialect.AZURE_BLOB) as bucket:
+        upstream = Upstream(AZURE, bucket)
+        upstream.publish("2025-05", ["0.1"])
+        for key, thing in list(bucket.things.items()):
+            other = key.replace("daily/acme/", "daily/other/")
+            content = thing.content.replace(b"ActualCost", b"AmortizedCost").replace(b"daily/acme/", b"daily/other/")
+            bucket.write(other, content if key.endswith(".json") else thing.content)
+        operator = Operator(upstream, tmp_path)
+        table = {**upstream.settings()}
+        del table["export"]
+        run = SourceRun(
+            ledger=Ledger.open(operator.bench.uri, create=True),
+            kitchen=kitchen_of(Settings()),
+            options=IngestOptions(),
+            ports=Ports(tmp_path / "work"),
+            cache_folder=tmp_path / "cache",
+            door=Door(),
+        )
+        refused = ingest_sources(run, {"acme": table})
+        assert {period.status for period in refused.periods} == {"failed"}
+        chosen = ingest_sources(run, {"acme": {**table, "cost_type": "actual"}})
+        assert [(period.status, period.line_items) for period in chosen.periods] == [("committed", 1)]
+
+
+TIMES = ("usage_start_time", "usage_end_time")
+
+
+def parquet_unload(folder: Path) -> bytes:
+    """Return the unload of two lines as Parquet, with the nesting that BigQuery writes."""
+    lines, path = folder / "lines.json", folder / "unload.parquet"
+    lines.write_text("\n".join(json.dumps(gcp_line("2025-05", cost, day)) for day, cost in ((1, "0.1"), (2, "0.2"))))
+    con = duckdb.connect()
+    times = ", ".join(f"CAST(replace({name}, ' UTC', '+00') AS TIMESTAMPTZ) AS {name}" for name in TIMES)
+    con.execute(f"COPY (SELECT * REPLACE ({times}) FROM read_json('{lines}')) TO '{path}' (FORMAT parquet)")
+    con.close()
+    return path.read_bytes()
+
+
+def test_json_and_parquet_unloads_of_a_table_give_equal_figures(tmp_path: Path) -> None:
+    """How a table was unloaded changes no figure of the ledger."""
+    seen = []
+    for name, content in (("a.json.gz", gcp_json("2025-05", ["0.1", "0.2"])), ("b", parquet_unload(tmp_path))):
+        with FakeBucket(Dialect.GOOGLE) as bucket:
+            bucket.write(f"billing/invoice_month=2025-05/{name}", content)
+            operator = Operator(Upstream(GCS, bucket), tmp_path / name)
+            assert operator.run().status == "ok"
+            columns = "charge_class, resource_id, consumed_quantity, billed_cost, total_kgco2e"
+            seen.append(operator.bench.query(f"SELECT {columns} FROM emissions ORDER BY ALL"))
+    assert seen[0]
+    assert seen[0] == seen[1]
+
+
+def test_an_avro_unload_is_refused_and_the_other_months_go_on(tmp_path: Path) -> None:
+    """What is not read is told with what to do; it holds up no other month."""
+    with FakeBucket(Dialect.GOOGLE) as bucket:
+        upstream = Upstream(GCS, bucket)
+        upstream.publish("2025-06", ["0.1"])
+        bucket.write("billing/invoice_month=2025-05/000.avro", b"Obj\x01" + bytes(100))
+        result = Operator(upstream, tmp_path).run()
+    assert [(each.billing_period, each.status) for each in result.periods] == [
+        ("2025-05", "failed"),
+        ("2025-06", "committed"),
+    ]
+    assert result.periods[0].error is not None
+    assert result.periods[0].error.code == "AVRO_NOT_READ"

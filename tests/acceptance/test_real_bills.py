@@ -111,6 +111,7 @@ def test_the_legacy_reports_ingest_or_say_why_not(bench: Bench, inputs: Path) ->
     failed = {period.error.code for period in result.periods if period.error}
     assert failed <= {"SHRINK", "OVERLAP"}, result
     assert any("duplicate_part" in note for note in result.notes)
+    assert any("empty_frame.csv: no lines" in note for note in result.notes)
     csv_rows = {path.name: len(_rows(path)) - 1 for path in folder.glob("*.csv")}
     assert sum(period.line_items for period in result.periods) == sum(csv_rows.values())
 

@@ -203,6 +203,9 @@ def test_factors_show_provenance(tmp_path: Path, capsys: Captured, monkeypatch: 
     assert len(_json(capsys, "factors")["factor_set"]["digest"]) == 64
     (factor,) = _json(capsys, "factors", "m5.large", "--kind", "teads")["factors"]
     assert (factor["central"], factor["licence"]) == (Decimal("14.1"), "CC-BY-4.0")
+    assert _json(capsys, "factors", "no-such-factor")["factors"] == []
+    assert run(["factors", "no-such-factor"]) == 0
+    assert "No factor answers to that" in capsys.readouterr().out
     assert _json(capsys, "factors", "--sources")["sources"]
     assert _json(capsys, "factors", "--corrections")["corrections"]
     assert run(["factors"]) == 0

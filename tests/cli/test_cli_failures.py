@@ -49,6 +49,14 @@ def test_wrong_usage_is_code_2_with_a_way_out(arguments: list[str], a_ledger: Pa
     assert len(lines) == 2
 
 
+def test_the_bare_command_shows_help_and_no_empty_error(capsys: Captured) -> None:
+    """Without a command the help stands for itself: code 2, and no error without a sentence."""
+    assert run([]) == 2
+    captured = capsys.readouterr()
+    assert "ingest" in captured.out + captured.err
+    assert "Error" not in captured.err
+
+
 def test_a_ledger_that_is_not_there_is_code_1(tmp_path: Path, capsys: Captured) -> None:
     """Reading a ledger that does not exist fails with 1, names it, and does not create it."""
     for command in (["report"], ["coverage"], ["verify"], ["rates"], ["explain"]):

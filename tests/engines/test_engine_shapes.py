@@ -214,3 +214,32 @@ def test_a_double_means_its_shortest_spelling(tmp_path: Path, amounts: list[floa
         con.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?)", [[*row[:-1], float(row[-1])] for row in rows])
         con.execute(f"COPY t TO '{path}' (FORMAT parquet)")
     assert outcome([parquet_part(path)], tmp_path).figures == text.figures
+
+
+def _focus_units(tmp_path: Path, **cells: str) -> tuple[object, object, object]:
+    """Return quantity, unit and region of one FOCUS line whose named cells hold these texts."""
+    header, line, *_ = read_table(FIXTURES / "focus.csv")
+    changed = {**dict(zip(header, line, strict=True)), **cells}
+    found = outcome([csv_part(write_table(tmp_path / "line.csv", [list(changed), list(changed.values())]))], tmp_path)
+    (row,) = found.activities
+    return row["consumed_quantity"], row["consumed_unit"], row["region_id"]
+
+
+def test_focus_never_reads_a_quantity_in_the_unit_of_another(tmp_path: Path) -> None:
+    """Law: 2 consumed and 0.02 x 100 Hours priced are 2 Hours or 0.02 x 100 Hours, never 2 x 100 Hours."""
+    priced = {"PricingQuantity": "0.02", "PricingUnit": "100 Hours"}
+    both = Decimal(2), "Hours", "eu-west-1"
+    pricing = Decimal("0.02"), "100 Hours", "eu-west-1"
+    assert _focus_units(tmp_path, ConsumedQuantity="2", ConsumedUnit="Hours", **priced) == both
+    assert _focus_units(tmp_path, ConsumedQuantity="2", ConsumedUnit="NULL", **priced) == pricing
+    assert _focus_units(tmp_path, ConsumedQuantity="NULL", ConsumedUnit="Hours", **priced) == pricing
+    alone = _focus_units(
+        tmp_path, ConsumedQuantity="2", ConsumedUnit="NULL", PricingQuantity="NULL", PricingUnit="Hours"
+    )
+    assert alone == (Decimal(2), None, "eu-west-1")
+
+
+def test_focus_takes_the_name_of_a_region_that_has_no_id(tmp_path: Path) -> None:
+    """Oracle writes RegionName alone; a region id is never passed over for it."""
+    assert _focus_units(tmp_path, RegionId="NULL", RegionName="us-phoenix-1")[2] == "us-phoenix-1"
+    assert _focus_units(tmp_path, RegionName="us-phoenix-1")[2] == "eu-west-1"

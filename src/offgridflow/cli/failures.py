@@ -26,7 +26,9 @@ def show(error: OffGridFlowError) -> None:
 
 
 def show_usage(error: TyperException) -> None:
-    """Write a mistake in the command line to stderr."""
+    """Write a mistake in the command line to stderr; nothing where the help already stands there instead."""
+    if not error.format_message():
+        return
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", None) or "offgridflow"
     _write(error.format_message(), f"See `{command} --help`.", UsageError.code)

@@ -67,6 +67,8 @@ def add_parts(plan: Plan, parts: Sequence[FilePart], limits: Limits, progress: P
             plan.notes.append(f"{item.part.name}: duplicate_part, the same content was already counted")
             continue
         seen.add(item.scan.digest)
+        if not item.scan.records:
+            plan.notes.append(f"{item.part.name}: no lines, only a header")
         columns = item.scan.header.columns
         found = detect(columns)
         if found is None:
@@ -77,7 +79,9 @@ def add_parts(plan: Plan, parts: Sequence[FilePart], limits: Limits, progress: P
     plan.batches.extend(Batch(formats[name], tuple(items)) for name, items in sorted(batches.items()))
 
 
-_QUIETLY_IGNORED = frozenset({IgnoredReason.HIDDEN, IgnoredReason.SIDE_FILE, IgnoredReason.MANIFEST})
+_QUIETLY_IGNORED = frozenset(
+    {IgnoredReason.HIDDEN, IgnoredReason.SIDE_FILE, IgnoredReason.MANIFEST, IgnoredReason.LEDGER}
+)
 
 
 def failure_of(error: OffGridFlowError) -> Failure:

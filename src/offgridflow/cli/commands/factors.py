@@ -81,7 +81,12 @@ def _factors(found: "Catalogue", chosen: list["Factor"]) -> Answer:
         Column("source", lambda row: f"{row['source']}, {row['vintage']} ({row['licence']})"),
     )
     data = {"factor_set": _head(found), "factors": rows}
-    return Answer(data, rows, [Table("Factors", columns, rows)], notes=_notes(found))
+    notes = (
+        _notes(found)
+        if rows
+        else ["No factor answers to that; without arguments all kinds are listed.", *_notes(found)]
+    )
+    return Answer(data, rows, [Table("Factors", columns, rows)] if rows else [], notes=notes)
 
 
 def _record(factor: "Factor") -> dict[str, object]:

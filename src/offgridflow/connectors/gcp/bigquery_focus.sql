@@ -13,7 +13,10 @@ WITH lines AS (
     $sku_id AS sku_id,
     $sku_meter AS sku_meter,
     $resource_id AS resource_id,
-    CASE WHEN $consumed_quantity IS NULL THEN $pricing_unit ELSE $consumed_unit END AS consumed_unit,
+    CASE
+      WHEN ($consumed_quantity IS NULL OR $consumed_unit IS NULL) AND $pricing_quantity IS NOT NULL THEN $pricing_unit
+      ELSE $consumed_unit
+    END AS consumed_unit,
     BillingCurrency AS currency,
     CASE LOWER(ChargeCategory)
       WHEN 'usage' THEN CASE WHEN LOWER($commitment_status) = 'unused' THEN 'unused_commitment' ELSE 'usage' END
@@ -29,7 +32,8 @@ WITH lines AS (
     $pricing_model AS pricing_model,
     $labels AS labels,
     CASE
-      WHEN $consumed_quantity IS NOT NULL THEN SAFE_CAST(CAST($consumed_quantity AS STRING) AS BIGNUMERIC)
+      WHEN $consumed_quantity IS NOT NULL AND ($consumed_unit IS NOT NULL OR $pricing_quantity IS NULL)
+      THEN SAFE_CAST(CAST($consumed_quantity AS STRING) AS BIGNUMERIC)
       WHEN LOWER(ChargeCategory) = 'usage' AND COALESCE(LOWER($commitment_status), '') <> 'unused'
       THEN SAFE_CAST(CAST($pricing_quantity AS STRING) AS BIGNUMERIC)
     END AS quantity,

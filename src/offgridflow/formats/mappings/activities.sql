@@ -7,7 +7,7 @@ tag_columns = ["tags"]
 
 [detect]
 all = ["provider", "charge_period_start", "consumed_quantity", "consumed_unit", "billed_cost"]
-none = ["ProviderName", "ChargeCategory", "line_item_line_item_type", "UnitOfMeasure"]
+none = ["ProviderName", "ChargeCategory", "line_item_line_item_type", "UnitOfMeasure", "rate_id", "total_kgco2e"]
 
 [identity]
 provider = "provider"

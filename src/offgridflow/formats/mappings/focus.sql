@@ -38,7 +38,8 @@ effective_cost = { kind = "money", from = ["EffectiveCost"] }
 pricing_category = { from = ["PricingCategory"] }
 pricing_quantity = { kind = "quantity", from = ["PricingQuantity"] }
 pricing_unit = { from = ["PricingUnit"] }
-region_id = { from = ["RegionId"] }
+# Oracle leaves RegionId empty and writes the region as its name
+region_id = { from = ["RegionId", "RegionName", "AvailabilityZone"] }
 resource_id = { from = ["ResourceId"] }
 service_category = { from = ["ServiceCategory"] }
 service_name = { from = ["ServiceName"] }
@@ -63,7 +64,8 @@ storage_class = { once = true, from = ["SkuPriceDetails[StorageClass]"] }
 redundancy = { once = true, from = ["SkuPriceDetails[Redundancy]"] }
 ---*/
 
--- lines: what is needed of every line; quantities of usage fall back to the pricing pair
+-- lines: what is needed of every line; usage without consumed quantity or unit falls back to the pricing pair, never
+-- to a quantity of one pair in the unit of the other
 SELECT
   billing_period_start,
   charge_period_start,
@@ -85,7 +87,8 @@ SELECT
   x_operation,
   consumed_unit,
   pricing_unit,
-  consumed_quantity IS NULL AS by_pricing_unit,
+  (consumed_quantity IS NULL OR coalesce(lower(trim(consumed_unit)), '') IN ('', 'null'))
+  AND pricing_quantity IS NOT NULL AS by_pricing_unit,
   region_id,
   resource_id,
   billing_currency,
@@ -93,7 +96,8 @@ SELECT
   commitment_discount_status,
   pricing_category,
   CASE
-    WHEN consumed_quantity IS NOT NULL THEN consumed_quantity
+    WHEN consumed_quantity IS NOT NULL
+    AND (coalesce(lower(trim(consumed_unit)), '') NOT IN ('', 'null') OR pricing_quantity IS NULL) THEN consumed_quantity
     WHEN lower(charge_category) = 'usage' AND lower(commitment_discount_status) IS DISTINCT FROM 'unused' THEN pricing_quantity
   END AS consumed_quantity,
   billed_cost,
@@ -122,7 +126,7 @@ SELECT
     sku_meter, x_sku_description, charge_description
   ) AS sku_meter,
   x_operation AS operation,
-  CASE WHEN by_pricing_unit THEN coalesce(pricing_unit, consumed_unit) ELSE coalesce(consumed_unit, pricing_unit) END AS consumed_unit,
+  CASE WHEN by_pricing_unit THEN pricing_unit ELSE consumed_unit END AS consumed_unit,
   region_id,
   CASE
     WHEN x_usage_type IS NULL AND x_meter_name IS NULL AND sku_meter IS NOT NULL AND instance_type IS NULL

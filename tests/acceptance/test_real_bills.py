@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from offgridflow.pipeline.model import IngestOptions
 from support.bench import Bench, money_of
 
 pytestmark = pytest.mark.inputs
@@ -54,6 +55,8 @@ def test_a_second_ingest_changes_nothing(bench: Bench, sample: Path) -> None:
     before = bench.digest()
     again = bench.ingest(sample)
     assert {period.status for period in again.periods} == {"unchanged"}
+    later = bench.ingest(sample, options=IngestOptions(first_period="2024-10"))
+    assert {(period.billing_period, period.status) for period in later.periods} == {("2024-10", "unchanged")}
     assert bench.digest() == before
 
 

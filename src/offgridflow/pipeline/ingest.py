@@ -175,7 +175,8 @@ def _unchanged(shop: Shop, batch: Batch) -> list[PeriodResult] | None:
     ]
     if not same or set().union(*(live.part_digests for live in same)) != digests:
         return None
-    return list(read_back(shop.ledger, same, "unchanged"))
+    wanted = [live for live in same if _in_range((live.source, live.billing_period), shop.options)]
+    return list(read_back(shop.ledger, wanted, "unchanged"))
 
 
 def _same_naming(live: LiveCommit, options: IngestOptions) -> bool:

@@ -135,7 +135,7 @@ def _notes(result: "IngestResult") -> list[str]:
         for reason, tally in period.quarantined.items()
     ]
     notes += [
-        f"Failed [{period.error.code}]: {period.error.sentence} {period.error.action}".rstrip()
+        f"Failed [{period.error.code}]: {period.error.sentence.rstrip('.')}. {period.error.action}".rstrip()
         for period in result.periods
         if period.error is not None
     ]

@@ -1,7 +1,8 @@
-"""Laws of configured sources on Azure and Google Cloud, over real sockets: the same as on S3 (test_sources.py)."""
+"""Laws of configured sources, alike on all three clouds, over real sockets (test_sources.py has S3 as moto has it)."""
 
+import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import duckdb
 import pytest
 
 from offgridflow.cloud.door import Door
+from offgridflow.connectors.buckets import BucketConnector, Surroundings
+from offgridflow.connectors.delivery import Connector
+from offgridflow.connectors.registry import connect
+from offgridflow.connectors.reports import ReportConnector
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline.kitchen import kitchen_of
 from offgridflow.pipeline.model import IngestOptions, IngestResult, Ports
@@ -17,9 +22,9 @@ from offgridflow.pipeline.sources import SourceRun, ingest_sources
 from offgridflow.settings import Settings
 from offgridflow.testing import Answer, Dialect, FakeBucket
 from support.bench import Bench, money_of
-from support.exports import AZURE, GCS, Upstream, azure_bill, gcp_json, gcp_line
+from support.exports import AWS, AZURE, GCS, Upstream, gcp_json, gcp_line
 
-CREDIT = {AZURE: Decimal(0), GCS: Decimal("-0.01")}
+CREDIT = {AWS: Decimal(0), AZURE: Decimal(0), GCS: Decimal("-0.01")}
 """What comes off each line of the samples."""
 
 
@@ -33,7 +38,11 @@ class Operator:
 
     def run(self, **options: Any) -> IngestResult:  # noqa: ANN401 - the fields of IngestOptions
         """Ingest the source once."""
-        run = SourceRun(
+        return ingest_sources(self.shared(**options), {"acme": self.upstream.settings()})
+
+    def shared(self, **options: Any) -> SourceRun:  # noqa: ANN401 - the fields of IngestOptions
+        """Return what the sources of a run share."""
+        return SourceRun(
             ledger=Ledger.open(self.bench.uri, create=True),
             kitchen=kitchen_of(Settings()),
             options=IngestOptions(**options),
@@ -41,16 +50,23 @@ class Operator:
             cache_folder=self._folder / "cache",
             door=Door(),
         )
-        return ingest_sources(run, {"acme": self.upstream.settings()})
 
     def net(self, *costs: str) -> Decimal:
         """Return what lines with these costs bill after credits."""
         return sum((Decimal(cost) + CREDIT[self.upstream.kind] for cost in costs), Decimal(0))
 
 
-@pytest.fixture(params=[(AZURE, Dialect.AZURE_BLOB), (GCS, Dialect.GOOGLE)], ids=[AZURE, GCS])
-def operator(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Operator]:
+def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give AWS's default chain something to find."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+
+
+@pytest.fixture(params=[(AWS, Dialect.S3), (AZURE, Dialect.AZURE_BLOB), (GCS, Dialect.GOOGLE)], ids=[AWS, AZURE, GCS])
+def operator(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
     """An operator of each kind of source, over an empty bucket."""
+    aws_credentials(monkeypatch)
     kind, dialect = request.param
     with FakeBucket(dialect) as bucket:
         yield Operator(Upstream(kind, bucket), tmp_path)
@@ -111,7 +127,7 @@ def test_a_restated_month_replaces_itself_alone(operator: Operator) -> None:
 def test_a_missing_part_stops_its_month_and_no_other(operator: Operator) -> None:
     """A part that goes between listing and reading is no commit for its month, and the next run takes it up again."""
     operator.upstream.publish("2025-05", ["0.1"])
-    operator.upstream.publish("2025-06", ["0.2"], leave_out_the_part=operator.upstream.kind == AZURE)
+    operator.upstream.publish("2025-06", ["0.2"], leave_out_the_part=operator.upstream.kind != GCS)
     if operator.upstream.kind == GCS:  # there is no manifest that could list what is not there
         key = operator.upstream.key_of("2025-06")
         path = operator.upstream.bucket.path_of(key)
@@ -128,10 +144,9 @@ def test_a_missing_part_stops_its_month_and_no_other(operator: Operator) -> None
 def test_lines_of_another_month_are_refused(operator: Operator) -> None:
     """A delivery whose lines are of another billing period is not committed anywhere."""
     operator.upstream.publish("2025-06", ["0.2"])
-    bill = azure_bill if operator.upstream.kind == AZURE else gcp_json
     key = operator.upstream.key_of("2025-06")
     folder = key.rpartition("/")[0]
-    operator.upstream.bucket.write(key, bill("2025-04", ["1"]))
+    operator.upstream.bucket.write(key, operator.upstream.bill("2025-04", ["1"]))
     if operator.upstream.kind == AZURE:
         _resize_manifest(operator.upstream, f"{folder}/manifest.json", key)
     [period] = operator.run().periods
@@ -153,20 +168,16 @@ def test_an_amortised_export_counts_by_its_effective_cost(tmp_path: Path) -> Non
         upstream = Upstream(AZURE, bucket)
         upstream.publish("2025-05", ["0.1"])
         for key, thing in list(bucket.things.items()):
-            other = key.replace("daily/acme/", "daily/other/")
-            content = thing.content.replace(b"ActualCost", b"AmortizedCost").replace(b"daily/acme/", b"daily/other/")
+            other = key.replace("acme/daily/", "acme/other/")
+            content = (
+                thing.content.replace(b"ActualCost", b"AmortizedCost")
+                .replace(b'"daily"', b'"other"')
+                .replace(b"acme/daily/", b"acme/other/")
+            )
             bucket.write(other, content if key.endswith(".json") else thing.content)
         operator = Operator(upstream, tmp_path)
-        table = {**upstream.settings()}
-        del table["export"]
-        run = SourceRun(
-            ledger=Ledger.open(operator.bench.uri, create=True),
-            kitchen=kitchen_of(Settings()),
-            options=IngestOptions(),
-            ports=Ports(tmp_path / "work"),
-            cache_folder=tmp_path / "cache",
-            door=Door(),
-        )
+        table = upstream.settings()
+        run = operator.shared()
         refused = ingest_sources(run, {"acme": table})
         assert {period.status for period in refused.periods} == {"failed"}
         chosen = ingest_sources(run, {"acme": {**table, "cost_type": "actual"}})
@@ -192,7 +203,7 @@ def test_json_and_parquet_unloads_of_a_table_give_equal_figures(tmp_path: Path) 
     seen = []
     for name, content in (("a.json.gz", gcp_json("2025-05", ["0.1", "0.2"])), ("b", parquet_unload(tmp_path))):
         with FakeBucket(Dialect.GOOGLE) as bucket:
-            bucket.write(f"billing/invoice_month=2025-05/{name}", content)
+            bucket.write(f"acme/invoice_month=2025-05/{name}", content)
             operator = Operator(Upstream(GCS, bucket), tmp_path / name)
             assert operator.run().status == "ok"
             columns = "charge_class, resource_id, consumed_quantity, billed_cost, total_kgco2e"
@@ -206,7 +217,7 @@ def test_an_avro_unload_is_refused_and_the_other_months_go_on(tmp_path: Path) ->
     with FakeBucket(Dialect.GOOGLE) as bucket:
         upstream = Upstream(GCS, bucket)
         upstream.publish("2025-06", ["0.1"])
-        bucket.write("billing/invoice_month=2025-05/000.avro", b"Obj\x01" + bytes(100))
+        bucket.write("acme/invoice_month=2025-05/000.avro", b"Obj\x01" + bytes(100))
         result = Operator(upstream, tmp_path).run()
     assert [(each.billing_period, each.status) for each in result.periods] == [
         ("2025-05", "failed"),
@@ -214,3 +225,30 @@ def test_an_avro_unload_is_refused_and_the_other_months_go_on(tmp_path: Path) ->
     ]
     assert result.periods[0].error is not None
     assert result.periods[0].error.code == "AVRO_NOT_READ"
+
+
+def test_many_accounts_in_one_run_cost_no_more_memory_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources come and go one after another, and no connector outlives its source (bench/accounts.py runs 1,203)."""
+    aws_credentials(monkeypatch)
+    held: list[int] = []
+    with FakeBucket(Dialect.AZURE_BLOB, page_items=1000) as blobs, FakeBucket(Dialect.S3, page_items=1000) as objects:
+        upstreams = [Upstream(AZURE, blobs, f"sub-{number}") for number in range(8)]
+        upstreams += [Upstream(AWS, objects, f"{number:012d}") for number in range(4)]
+        for upstream in upstreams:
+            upstream.publish("2025-05", ["0.1"])
+        run = Operator(upstreams[0], tmp_path).shared()
+        names = {f"source-{number:02d}": upstream.settings() for number, upstream in enumerate(upstreams)}
+
+        def made(settings: Mapping[str, object], around: Surroundings) -> Connector | ReportConnector:
+            gc.collect()
+            held.append(sum(isinstance(each, BucketConnector) for each in gc.get_objects()))
+            return connect(settings, around)
+
+        result = ingest_sources(run, names, made)
+        assert result.status == "ok"
+        assert len(result.periods) == 12
+        assert max(held) <= 1, "a connector outlives its source"
+        reads = [len(bucket.reads()) for bucket in (blobs, objects)]
+        assert {period.status for period in ingest_sources(run, names).periods} == {"unchanged"}
+        assert [len(bucket.reads()) for bucket in (blobs, objects)] == reads
+    assert run.ledger.snapshot().version == 12

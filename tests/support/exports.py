@@ -1,4 +1,4 @@
-"""Small billing exports of Azure and Google Cloud, as their clouds write them, in fake buckets."""
+"""Small billing exports of the three clouds, as these write them, in fake buckets."""
 
 import gzip
 import json
@@ -9,15 +9,32 @@ from typing import Any, Final
 from offgridflow.domain.periods import Month
 from offgridflow.testing import FakeBucket
 
+AWS: Final = "aws_data_export"
 AZURE: Final = "azure_export"
 GCS: Final = "gcs_export"
 
+_AWS_HEAD: Final = (
+    "bill_payer_account_id,bill_billing_period_start_date,line_item_usage_account_id,line_item_line_item_type,"
+    "line_item_currency_code,line_item_usage_start_date,line_item_usage_amount,line_item_unblended_cost,"
+    "line_item_product_code,line_item_usage_type,line_item_operation,line_item_resource_id,pricing_unit,product_sku,"
+    "product_region_code,product_instance_type,product"
+)
 _AZURE_HEAD: Final = (
     "BillingAccountId,BillingPeriodStartDate,BillingPeriodEndDate,SubscriptionId,SubscriptionName,Date,Product,MeterId,"
     "MeterCategory,MeterSubCategory,MeterName,Quantity,EffectivePrice,Cost,UnitPrice,BillingCurrency,ResourceLocation,"
     "ConsumedService,ResourceId,AdditionalInfo,Tags,UnitOfMeasure,ResourceGroup,ChargeType,Frequency,PublisherType,"
     "PricingModel"
 )
+
+
+def aws_bill(month: str, costs: Sequence[str], account: str = "222") -> bytes:
+    """Return a CUR 2.0 CSV.gz of m5.large hours in N. Virginia, one line per cost."""
+    lines = [
+        f"111,{month}-01T00:00:00Z,{account},Usage,USD,{month}-{day:02d}T00:00:00Z,1,{cost},AmazonEC2,BoxUsage:m5.large,"
+        f'RunInstances,i-{day},Hrs,SKU1,us-east-1,m5.large,"{{""product_name"": ""Amazon Elastic Compute Cloud""}}"'
+        for day, cost in enumerate(costs, start=1)
+    ]
+    return gzip.compress("\n".join([_AWS_HEAD, *lines, ""]).encode(), mtime=0)
 
 
 def azure_bill(month: str, costs: Sequence[str], subscription: str = "sub-1") -> bytes:
@@ -71,31 +88,40 @@ def gcp_json(month: str, costs: Sequence[str]) -> bytes:
 
 @dataclass(slots=True)
 class Upstream:
-    """One configured export in a fake bucket, published month by month."""
+    """One configured export in a fake bucket, published month by month. ``account`` is whose bill it is."""
 
     kind: str
     bucket: FakeBucket
+    account: str = "acme"
 
     def settings(self) -> dict[str, Any]:
         """Return its table of the settings."""
+        table: dict[str, Any] = {"type": self.kind, "prefix": f"{self.account}/"}
+        url = self.bucket.url
         if self.kind == AZURE:
-            where = {"account_url": f"{self.bucket.url}/acct", "container": self.bucket.name, "sas_token": "sig=x"}
-            return {"type": AZURE, "prefix": "daily", "export": "acme", **where}
-        where = {"bucket": self.bucket.name, "endpoint_url": self.bucket.url}
-        return {"type": GCS, "prefix": "billing/", "anonymous": True, **where}
+            return {**table, "account_url": f"{url}/acct", "container": self.bucket.name, "sas_token": "sig=x"}
+        if self.kind == AWS:
+            return {**table, "bucket": self.bucket.name, "endpoint_url": url, "sts_endpoint_url": url}
+        return {**table, "bucket": self.bucket.name, "endpoint_url": url, "anonymous": True}
 
     def key_of(self, month: str) -> str:
         """Return the key of a month's part."""
-        period = Month.parse(month)
         if self.kind == GCS:
-            return f"billing/invoice_month={month}/000000000000.json.gz"
-        days = f"{month.replace('-', '')}01-{month.replace('-', '')}{_last_day(period):02d}"
-        return f"daily/acme/{days}/{month}-run/part_0_0001.csv.gz"
+            return f"{self.account}/invoice_month={month}/000000000000.json.gz"
+        if self.kind == AWS:
+            return f"{self.account}/daily/data/BILLING_PERIOD={month}/daily-00001.csv.gz"
+        days = f"{month.replace('-', '')}01-{month.replace('-', '')}{_last_day(Month.parse(month)):02d}"
+        return f"{self.account}/daily/{days}/{month}-run/part_0_0001.csv.gz"
+
+    def bill(self, month: str, costs: Sequence[str]) -> bytes:
+        """Return the content of a month's part."""
+        if self.kind == GCS:
+            return gcp_json(month, costs)
+        return (azure_bill if self.kind == AZURE else aws_bill)(month, costs, self.account)
 
     def publish(self, month: str, costs: Sequence[str], *, leave_out_the_part: bool = False) -> None:
         """Write a month, part first and manifest last."""
-        key = self.key_of(month)
-        content = gcp_json(month, costs) if self.kind == GCS else azure_bill(month, costs)
+        key, content = self.key_of(month), self.bill(month, costs)
         if leave_out_the_part:
             self.bucket.things.pop(key, None)
         else:
@@ -103,6 +129,10 @@ class Upstream:
         if self.kind == AZURE:
             manifest = _azure_manifest(month, key, len(content), len(costs))
             self.bucket.write(f"{key.rpartition('/')[0]}/manifest.json", json.dumps(manifest).encode())
+        elif self.kind == AWS:
+            place = f"{self.account}/daily/metadata/BILLING_PERIOD={month}/daily-Manifest.json"
+            manifest = {"executionId": "e", "columns": [], "dataFiles": [f"s3://{self.bucket.name}/{key}"]}
+            self.bucket.write(place, json.dumps(manifest).encode())
 
 
 def _azure_manifest(month: str, key: str, size: int, rows: int) -> dict[str, object]:
@@ -111,7 +141,7 @@ def _azure_manifest(month: str, key: str, size: int, rows: int) -> dict[str, obj
         "byteCount": size,
         "blobCount": 1,
         "dataRowCount": rows,
-        "exportConfig": {"exportName": "acme", "type": "ActualCost", "dataVersion": "2023-05-01"},
+        "exportConfig": {"exportName": "daily", "type": "ActualCost", "dataVersion": "2023-05-01"},
         "deliveryConfig": {"partitionData": True, "fileFormat": "Csv"},
         "runInfo": {"submittedTime": f"{month}-20T06:00:00.1234567Z", "runId": f"{month}-run"},
         "blobs": [{"blobName": key, "byteCount": size, "dataRowCount": rows, "headerRowCount": 1}],

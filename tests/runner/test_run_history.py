@@ -168,3 +168,13 @@ def test_a_lock_file_of_a_finished_run_is_gone(tmp_path: Path) -> None:
     with alive(tmp_path / "x.alive"):
         assert (tmp_path / "x.alive").exists()
     assert not (tmp_path / "x.alive").exists()
+
+
+def test_the_latest_run_is_the_one_begun_last(stage: Stage) -> None:
+    """A clock that stands still or is set back does not change the order of the history."""
+    for hours in (0, 0, -5, 3, -9):
+        stage.at += timedelta(hours=hours)
+        with in_memory():
+            report = stage.operator.run(SOURCES)
+        assert stage.operator.store.get("latest")["run_id"] == report.run_id
+        assert stage.operator.store.newest()[0]["run_id"] == report.run_id

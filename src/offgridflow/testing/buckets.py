@@ -63,10 +63,6 @@ class FakeBucket(FakeCloud):
         self.composed = False
         self._writes = 0
 
-    def forget_faults(self) -> None:
-        """Go right from now on."""
-        self._rules.clear()
-
     def write(self, key: str, content: bytes) -> None:
         """Put or replace an object."""
         self._writes += 1

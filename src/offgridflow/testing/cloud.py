@@ -122,6 +122,11 @@ class FakeCloud:
         with self._lock:
             self._rules.append(_Rule(fault, path, skip, times))
 
+    def forget_faults(self) -> None:
+        """Let everything go right from now on."""
+        with self._lock:
+            self._rules.clear()
+
     def arrive(self, seen: Seen) -> Fault | None:
         """Note a request; return the fault that it meets."""
         with self._lock:

@@ -1,0 +1,127 @@
+"""The fault matrix: each fault, over real sockets, for each connector, from the request to the ledger.
+
+A cell restates a month, lets the fault happen, and ingests: the failure has the expected class after a bounded number
+of requests, or there is none. Then the cloud is well again, the next run ingests, and the ledger holds what lies there.
+docs/connectors.md shows the same table.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from offgridflow.cloud.door import Door, Rules, Timeouts
+from offgridflow.cloud.events import Event, Retried
+from offgridflow.cloud.pace import Limiters
+from offgridflow.ledger import Ledger
+from offgridflow.pipeline.kitchen import kitchen_of
+from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
+from offgridflow.pipeline.sources import SourceRun, ingest_sources
+from offgridflow.settings import Settings
+from offgridflow.testing import FakeBucket, SimulatedTime
+from offgridflow.testing.bigquery import FakeBigQuery
+from support.bench import Bench
+from support.bigquery_bill import PROJECT
+from support.faulty import BIGQUERY, DIALECTS, KINDS, MATRIX, NOT_THERE, BigQuerySite, BucketSite, Site
+
+DOCS: Final = Path(__file__).parents[2] / "docs" / "connectors.md"
+SHORT: Final = Timeouts(connect_seconds=5, read_seconds=0.5)
+CELLS: Final = [(kind, name) for kind in KINDS for name in MATRIX if kind != BIGQUERY or name not in NOT_THERE]
+
+
+class Operator:
+    """Runs one source into a ledger of its own; waits of the door take no time."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.site = site
+        self.bench = Bench(folder / "ledger")
+        self.lines = itertools.count(2)
+        self.retries = 0
+        self._folder = folder
+
+    def _hear(self, event: Event) -> None:
+        self.retries += isinstance(event, Retried)
+
+    def run(self) -> IngestResult:
+        """Ingest once."""
+        self.retries = 0
+        time = SimulatedTime()
+        rules = Rules(limiters=Limiters(clock=time.clock), timeouts=SHORT, world=time.world())
+        run = SourceRun(
+            ledger=Ledger.open(self.bench.uri, create=True),
+            kitchen=kitchen_of(Settings()),
+            options=IngestOptions(replace=True),
+            ports=Ports(self._folder / "work"),
+            cache_folder=self._folder / "cache",
+            door=Door(rules, self._hear),
+        )
+        return ingest_sources(run, {"acme": self.site.table()})
+
+
+@pytest.fixture(scope="module")
+def operator_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Operator]]:
+    """Give the operator of each kind of source; cells share it, and each of them restates the month for itself."""
+    made: dict[str, Operator] = {}
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+        patch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+
+        def operator(kind: str) -> Operator:
+            if kind not in made:
+                site: Site
+                if kind == BIGQUERY:
+                    site = BigQuerySite(stack.enter_context(FakeBigQuery(PROJECT)))
+                else:
+                    site = BucketSite(kind, stack.enter_context(FakeBucket(DIALECTS[kind])))
+                made[kind] = Operator(site, tmp_path_factory.mktemp(kind))
+            return made[kind]
+
+        yield operator
+
+
+def class_of(period: PeriodResult) -> str:
+    """Return the class of a failure, "" where there is none."""
+    if period.error is None:
+        return ""
+    return "fatal" if period.error.code == "PROVIDER_FATAL" else period.error.retry_class
+
+
+@pytest.mark.parametrize(("kind", "name"), CELLS)
+def test_a_fault_has_its_class_and_bound_and_leaves_the_ledger_right(
+    operator_of: Callable[[str], Operator], kind: str, name: str
+) -> None:
+    """What passes is not noticed, what does not is told by class after few calls, and the next run is right."""
+    operator, row = operator_of(kind), MATRIX[name]
+    lines = next(operator.lines)
+    operator.site.restate(lines)
+    operator.site.break_it(row)
+    try:
+        [period] = operator.run().periods
+        sent = operator.site.sent()
+    finally:
+        operator.site.mend()
+    assert class_of(period) == row.error_class, period.error
+    assert sent is None or sent <= row.calls
+    assert operator.retries <= row.calls - 1
+    if row.error_class:
+        operator.site.restate(lines)
+        [period] = operator.run().periods
+    assert (period.status, period.line_items) == ("committed", lines)
+    assert operator.bench.query("SELECT sum(line_items)::BIGINT FROM emissions") == [(lines,)]
+
+
+def test_the_docs_show_the_same_matrix() -> None:
+    """The table of docs/connectors.md has a row per fault with its class and bound, and says why a cell is empty."""
+    text = DOCS.read_text("utf-8")
+    shown = re.findall(r"^\| (.+?) \| (.+?) \| (\d) \| (yes|no: .+?) \|$", text, re.MULTILINE)
+    expected = [
+        (name, row.error_class or "none", str(row.calls), f"no: {NOT_THERE[name]}" if name in NOT_THERE else "yes")
+        for name, row in MATRIX.items()
+    ]
+    assert shown == expected

@@ -155,7 +155,7 @@ class RunStore:
             return {row[0]: datetime.fromisoformat(row[1]) for row in con.execute("SELECT * FROM checks")}
 
     def newest(self, limit: int = 50) -> list[dict[str, Any]]:
-        """Return the newest runs, in the order in which they were begun whatever the clock said, with counts of steps."""
+        """Return the runs that were begun last, the last first, with counts of their steps by status."""
         with self._reading() as con:
             sql = "SELECT * FROM runs ORDER BY rowid DESC LIMIT ?"
             return [self._shown(con, row) for row in con.execute(sql, (limit,)).fetchall()]

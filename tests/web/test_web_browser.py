@@ -69,6 +69,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iter
 
 def check(page: Page) -> None:
     """Check that a page fits its width, and that axe finds no violation of WCAG 2.2 AA."""
+    page.wait_for_load_state("load")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     if not AXE.is_file():
         return

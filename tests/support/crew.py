@@ -155,8 +155,31 @@ def run_as_nobody(folder: str) -> None:
     _run_a_twin(folder)
 
 
-def processes() -> Any:  # noqa: ANN401 - contexts of multiprocessing have no common public type
-    """Return a context whose children come from a server that has imported everything and started nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["support.crew"])
-    return context
+class Crew:
+    """Processes from a server that has imported everything and started nothing.
+
+    The server lives as long as the test run and keeps the environment that it was born with, so each process is given
+    the present one.
+    """
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["support.crew"])
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - Event, Queue and the like, as the context makes them
+        return getattr(self._context, name)
+
+    def Process(self, *, target: Callable[..., None], args: tuple[object, ...] = ()) -> Any:  # noqa: ANN401, N802 - as multiprocessing names it
+        """Return a process that runs ``target`` in the environment of the moment."""
+        return self._context.Process(target=_in_environment, args=(dict(os.environ), target, args))
+
+
+def _in_environment(environment: dict[str, str], target: Callable[..., None], args: tuple[object, ...]) -> None:
+    os.environ.clear()
+    os.environ.update(environment)
+    target(*args)
+
+
+def processes() -> Crew:
+    """Return what makes the processes of a test."""
+    return Crew()

@@ -72,7 +72,7 @@ class Context:
         """Return an answer about a version: 304 where the client has it, else kept bytes, else made now."""
         chosen = chosen_form(form, self.request.headers.get("accept"))
         url = self.request.url
-        key = key_of(edition.version, self.caller.restriction, chosen, url.path, url.query)
+        key = key_of(edition.state, self.caller.restriction, chosen, url.path, url.query)
         etag = etag_of(key)
         headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": VARY}
         if etag in tags_of(self.request.headers.get("if-none-match", "")):

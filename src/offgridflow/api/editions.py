@@ -1,7 +1,8 @@
 """The ledger opened for serving: an edition per version, each with a rollup and pools of connections.
 
-Files of a version never change, so that an edition is never wrong, only older than the newest. Rollup rows are kept
-per commit: a new version costs only the rollup of its new commits, and can be thrown away and built again at any time.
+Files of a version never change, so that an edition is never wrong, only older than the newest. The providers' own
+figures have versions of their own, so that one version of the ledger has an edition for each of theirs. Rollup rows are
+kept per commit: a new version costs only the rollup of its new commits, and can be thrown away and built again.
 A query gets its rows from ``Edition.reading`` alone, which cuts them to what the caller may see.
 """
 
@@ -33,6 +34,9 @@ _PARTS: Final = "rollup_parts"
 _KEPT: Final = 4
 """Editions that stay open: the newest and those asked for last by ``as_of``, ``version`` or a cursor."""
 
+_Key = tuple[int, int]
+"""Versions of the ledger and of the providers' own figures."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -50,13 +54,14 @@ class _Pool:
 
 
 class Edition:
-    """One version of the ledger, opened.
+    """One version of the ledger with one of the providers' own figures, opened.
 
     Args:
         database: the store's DuckDB.
         snapshot: the version.
         live: its commits by (source, billing period).
         tag_keys: tags that the rollup keeps apart.
+        is_ended: whether a newer version of the ledger was there already, so that nothing of this one can change.
 
     """
 
@@ -66,8 +71,14 @@ class Edition:
         snapshot: "Snapshot",
         live: Sequence[LiveCommit],
         tag_keys: Sequence[str],
+        *,
+        is_ended: bool = False,
     ) -> None:
         self.version = snapshot.version
+        self.versions: _Key = _versions_of(snapshot)
+        self.state = f"{self.version}.{snapshot.reported.version + 1}"
+        """What every answer depends on: it changes with the ledger and with the providers' own figures."""
+        self.is_ended = is_ended
         self.commits = tuple(live)
         self.commit_ids = snapshot.commit_ids
         sets = sorted({commit.factor_set for commit in live if commit.factor_set})
@@ -78,6 +89,12 @@ class Edition:
         self._lock = threading.Lock()
         self._pools: dict[tuple[Restriction, bool], _Pool] = {}
         self._retired = False
+        self._suffix = self.state.replace(".", "_")
+
+    @property
+    def rollup_table(self) -> str:
+        """The table of its rollup."""
+        return f"rollup_{self._suffix}"
 
     @property
     def newest_commit_at(self) -> datetime | None:
@@ -129,11 +146,11 @@ class Edition:
             self._attach(con, restriction)
         if self.rolls_up(restriction):
             con.execute(
-                f"CREATE TEMP VIEW {ROLLUP} AS SELECT * FROM rollup_{self.version} WHERE {restriction.condition()}"
+                f"CREATE TEMP VIEW {ROLLUP} AS SELECT * FROM rollup_{self._suffix} WHERE {restriction.condition()}"
             )
         if light:
             seen = "true" if restriction.is_none else "false"
-            con.execute(f"CREATE TEMP VIEW quarantine AS SELECT * FROM quarantine_{self.version} WHERE {seen}")
+            con.execute(f"CREATE TEMP VIEW quarantine AS SELECT * FROM quarantine_{self._suffix} WHERE {seen}")
         return con
 
     def _attach(self, con: duckdb.DuckDBPyConnection, restriction: Restriction) -> None:
@@ -157,10 +174,10 @@ class Edition:
         with self._database.cursor() as con:
             self._snapshot.attach(con)
             con.execute(
-                f"CREATE OR REPLACE TABLE rollup_{self.version} AS SELECT * EXCLUDE commit_id FROM {_PARTS} "
+                f"CREATE OR REPLACE TABLE rollup_{self._suffix} AS SELECT * EXCLUDE commit_id FROM {_PARTS} "
                 f"WHERE list_contains({sql_list(sorted(self.commit_ids))}, commit_id)"
             )
-            con.execute(f"CREATE OR REPLACE TABLE quarantine_{self.version} AS SELECT * FROM quarantine")
+            con.execute(f"CREATE OR REPLACE TABLE quarantine_{self._suffix} AS SELECT * FROM quarantine")
 
     def roll_up_missing(self, tag_keys: Sequence[str]) -> int:
         """Roll up the live commits that are not yet; return how many."""
@@ -187,8 +204,12 @@ class Edition:
         for con in idle:
             con.close()
         with self._database.cursor() as con:
-            con.execute(f"DROP TABLE IF EXISTS rollup_{self.version}")
-            con.execute(f"DROP TABLE IF EXISTS quarantine_{self.version}")
+            con.execute(f"DROP TABLE IF EXISTS rollup_{self._suffix}")
+            con.execute(f"DROP TABLE IF EXISTS quarantine_{self._suffix}")
+
+
+def _versions_of(snapshot: "Snapshot") -> _Key:
+    return snapshot.version, snapshot.reported.version
 
 
 class Store:
@@ -218,7 +239,7 @@ class Store:
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         self._building = threading.Lock()
         self._lock = threading.Lock()
-        self._editions: OrderedDict[int, Edition] = OrderedDict()
+        self._editions: OrderedDict[_Key, Edition] = OrderedDict()
         self._newest: Edition | None = None
 
     @property
@@ -232,13 +253,12 @@ class Store:
         return newest if newest is not None else self.refresh()
 
     def refresh(self) -> Edition:
-        """Look for a newer version, and build its edition; return the newest one."""
+        """Look for a newer version of the ledger or of the providers' own figures, and build its edition; return it."""
         ledger = self._open(self.ledger_uri)
         with self._building:
-            version = ledger.version()
             newest = self._newest
-            if newest is None or newest.version != version:
-                newest = self._built(ledger, None)
+            if newest is None or newest.versions != (ledger.version(), ledger.reported.version()):
+                newest = self._built(ledger, ledger.snapshot(), is_ended=False)
                 with self._lock:
                     self._newest = newest
                 self._keep(newest)
@@ -248,43 +268,51 @@ class Store:
         """Return the edition of a version, or of an instant, or the newest. Raises LedgerError if there is none."""
         if version is None and as_of is None:
             return self.current()
-        if version is not None:
-            with self._lock:
-                known = self._editions.get(version)
-                if known is not None:
-                    self._editions.move_to_end(version)
-                    return known
+        known = None if version is None else self._settled(version)
+        if known is not None:
+            return known
         with self._building:
             opened = self._open(self.ledger_uri)
-            if version is not None and version > opened.version():
+            newest = opened.version()
+            if version is not None and version > newest:
                 sentence = f"The ledger has no version {version}."
-                raise LedgerError(sentence, action=f"Its newest is {opened.version()}.")
+                raise LedgerError(sentence, action=f"Its newest is {newest}.")
             snapshot = opened.snapshot(version, as_of)
             with self._lock:
-                known = self._editions.get(snapshot.version)
+                known = self._editions.get(_versions_of(snapshot))
             if known is None:
-                known = self._built(opened, snapshot.version)
+                is_ended = as_of is None and snapshot.version < newest
+                known = self._built(opened, snapshot, is_ended=is_ended)
                 self._keep(known)
             return known
 
-    def _built(self, ledger: Ledger, version: int | None) -> Edition:
-        snapshot = ledger.snapshot(version)
+    def _settled(self, version: int) -> Edition | None:
+        """Return the edition of a version where it is the newest, or can no longer change; None where to look again."""
+        with self._lock:
+            if self._newest is not None and self._newest.version == version:
+                return self._newest
+            known = next((each for each in self._editions.values() if each.version == version and each.is_ended), None)
+            if known is not None:
+                self._editions.move_to_end(known.versions)
+            return known
+
+    def _built(self, ledger: Ledger, snapshot: "Snapshot", *, is_ended: bool) -> Edition:
         known = ledger.side.commits(sorted(snapshot.commit_ids))
         live = sorted(known.values(), key=lambda commit: commit.key)
-        edition = Edition(self._database, snapshot, live, self.tag_keys)
+        edition = Edition(self._database, snapshot, live, self.tag_keys, is_ended=is_ended)
         added = edition.roll_up_missing(self.tag_keys)
         edition.build()
-        _logger.info("ledger version %s: %s commits rolled up", snapshot.version, added)
+        _logger.info("ledger version %s: %s commits rolled up", edition.state, added)
         return edition
 
     def _keep(self, edition: Edition) -> None:
         with self._lock:
-            self._editions[edition.version] = edition
-            self._editions.move_to_end(edition.version)
+            self._editions[edition.versions] = edition
+            self._editions.move_to_end(edition.versions)
             others = [each for each in self._editions.values() if each is not self._newest]
             gone = others[: max(0, len(others) - _KEPT + 1)]
             for each in gone:
-                del self._editions[each.version]
+                del self._editions[each.versions]
             wanted = frozenset[str]().union(*(each.commit_ids for each in self._editions.values()))
         for each in gone:
             each.retire()
@@ -300,7 +328,7 @@ class Store:
         """Return the rows of the newest rollup."""
         edition = self.current()
         with self._database.cursor() as con:
-            rows = con.execute(f"SELECT count(*) FROM rollup_{edition.version}").fetchall()
+            rows = con.execute(f"SELECT count(*) FROM {edition.rollup_table}").fetchall()
         return int(rows[0][0])
 
     def history(self) -> list[dict[str, object]]:

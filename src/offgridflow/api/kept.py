@@ -22,9 +22,9 @@ _OTHERWISE: Final = ("version=", "as_of=", "cursor=", "format=")
 """Parameters whose answers depend on more than the newest version and Accept: a route decides."""
 
 
-def key_of(version: int, restriction: "Restriction", form: Form, path: str, query: str) -> str:
+def key_of(state: str, restriction: "Restriction", form: Form, path: str, query: str) -> str:
     """Return what an answer is kept under: everything that it depends on."""
-    return f"{version}|{restriction!r}|{form}|{path}|{query}"
+    return f"{state}|{restriction!r}|{form}|{path}|{query}"
 
 
 def etag_of(key: str) -> str:
@@ -80,7 +80,7 @@ def _key(
         form = chosen_form(None, headers.get("accept"))
     except ApiError:
         return None
-    return key_of(newest.version, caller.restriction, form, path, query) if form is Form.JSON else None
+    return key_of(newest.state, caller.restriction, form, path, query) if form is Form.JSON else None
 
 
 def _compressed(service: "Service", key: str, body: bytes) -> bytes:

@@ -106,7 +106,7 @@ class Service:
 
     def report(self, edition: "Edition", restriction: "Restriction", question: Question) -> Report:
         """Return totals by keys. Raises UsageError for an unknown key or date, ApiError for too many groups or BUSY."""
-        key = f"{edition.version} {restriction!r} {question!r}"
+        key = f"{edition.state} {restriction!r} {question!r}"
         known = self.reports.get(key)
         if known is not None:
             return known

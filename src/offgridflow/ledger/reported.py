@@ -105,6 +105,10 @@ class ReportedTable:
         self._configuration = configuration
         self._log = DeltaLog(storage, TABLES[REPORTED])
 
+    def version(self) -> int:
+        """Return the newest version; -1 for a ledger that has no such table yet."""
+        return self._log.version() if self._log.exists() else -1
+
     def head(self, version: int | None = None) -> ReportedHead:
         """Return what is live, or was at a version. Raises LedgerError for no such version, or a month held twice."""
         if not self._log.exists():

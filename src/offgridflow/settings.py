@@ -173,6 +173,7 @@ class AlertSettings(Strict):
     """What is worth telling somebody, and whom (docs/operations.md)."""
 
     stale_hours: float = Field(default=72, gt=0)
+    report_stale_hours: float = Field(default=960, gt=0)
     coverage_drop: float = Field(default=0.05, gt=0, le=1)
     total_jump: float = Field(default=0.5, gt=0)
     webhook_url: str | None = None

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from offgridflow.cloud.door import Door, Rules
-from offgridflow.domain.errors import LedgerError, UsageError
+from offgridflow.cloud.codes import ErrorClass
+from offgridflow.cloud.errors import Failure, error_of
+from offgridflow.domain.errors import InputError, LedgerError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.pipeline.failures import RetryClass, retry_class_of
 from offgridflow.pipeline.locks import alive
 from offgridflow.pipeline.runner import settings_digest
@@ -156,11 +158,30 @@ def test_the_digest_of_settings_tells_values_apart_and_shows_none() -> None:
         (LedgerError("x", code="COMMIT_UNKNOWN"), RetryClass.TRANSIENT),
         (LedgerError("x"), RetryClass.LEDGER),
         (UsageError("x"), RetryClass.SETTINGS),
+        (InputError("x"), RetryClass.CONTENT),
+        (InputError("x", code="DELIVERY_UNDER_WAY"), RetryClass.TRANSIENT),
+        (InputError("x", code="REPORTED_TWICE"), RetryClass.TRANSIENT),
+        (InputError("x", code="REPORT_DENIED"), RetryClass.AUTH),
+        (MissingExtraError("x"), RetryClass.UNKNOWN),
     ],
 )
-def test_failures_have_a_class(error: LedgerError, expected: RetryClass) -> None:
+def test_failures_have_a_class(error: OffGridFlowError, expected: RetryClass) -> None:
     """An error's class says when it is worth another run."""
     assert retry_class_of(error) is expected
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_a_providers_class_is_kept_by_its_name(status: int) -> None:
+    """The six classes of cloud errors are six of a run's, by the same names; what is fatal is not called unknown."""
+    error = error_of(Failure("aws", "List", status=status))
+    assert retry_class_of(error).value == error.error_class.value
+
+
+def test_the_six_classes_of_the_door_stand_in_the_history() -> None:
+    """Transient, auth, bad request, not found, fatal, unknown: what a provider can do to us has one of six names."""
+    six = ["transient", "auth", "bad_request", "not_found", "fatal", "unknown"]
+    assert [kind.value for kind in ErrorClass] == six
+    assert [kind.value for kind in RetryClass][:6] == six
 
 
 def test_a_lock_file_of_a_finished_run_is_gone(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
-"""Clouds whose one month can be restated and whose requests can go wrong: what the fault matrix runs on."""
+"""Clouds whose one month can be restated and whose requests can go wrong: what the fault matrix runs on.
+
+Bills and the providers' own reports alike: ``site_of`` gives the site of a type of source.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -13,26 +17,40 @@ from offgridflow.testing import (
     Dialect,
     Drip,
     FakeBucket,
+    FakeCloud,
     Fault,
     Reset,
     throttled,
 )
 from offgridflow.testing.bigquery import FakeBigQuery
-from support.bigquery_bill import SCHEMA, TABLE, line
+from support.bigquery_bill import PROJECT, SCHEMA, TABLE, line
 from support.exports import AWS, AZURE, GCS, Upstream
+from support.reporting import AZURE_CARBON, CARBON_API, CARBON_EXPORT, GCP_CARBON, AwsApi, AzureApi, CarbonExport
+from support.reporting import SCHEMA as CARBON_SCHEMA
+from support.reporting import TABLE as CARBON_TABLE
+from support.reporting import line as carbon_line
 
 BIGQUERY: Final = "bigquery_export"
-KINDS: Final = (AWS, AZURE, GCS, BIGQUERY)
+BILLS: Final = (AWS, AZURE, GCS, BIGQUERY)
+REPORTS: Final = (CARBON_API, CARBON_EXPORT, AZURE_CARBON, GCP_CARBON)
+KINDS: Final = (*BILLS, *REPORTS)
+ASKED: Final = (BIGQUERY, CARBON_API, AZURE_CARBON, GCP_CARBON)
+"""Types that ask a service for rows; the others read objects."""
+
 MONTH: Final = "2025-05"
-DIALECTS: Final = {AWS: Dialect.S3, AZURE: Dialect.AZURE_BLOB, GCS: Dialect.GOOGLE}
+DIALECTS: Final = {AWS: Dialect.S3, AZURE: Dialect.AZURE_BLOB, GCS: Dialect.GOOGLE, CARBON_EXPORT: Dialect.S3}
 
 _EXPIRED: Final = {
     Dialect.S3: Answer(400, "ExpiredToken"),
+    Dialect.AWS_JSON: Answer(403, "ExpiredTokenException"),
+    Dialect.AZURE: Answer(401, "ExpiredAuthenticationToken"),
     Dialect.AZURE_BLOB: Answer(401, "ExpiredAuthenticationToken"),
     Dialect.GOOGLE: Answer(401, "authError"),
 }
 _DENIED: Final = {
     Dialect.S3: Answer(403, "AccessDenied"),
+    Dialect.AWS_JSON: Answer(403, "AccessDeniedException"),
+    Dialect.AZURE: Answer(403, "AuthorizationFailed"),
     Dialect.AZURE_BLOB: Answer(403, "AuthorizationPermissionMismatch"),
     Dialect.GOOGLE: Answer(403, "forbidden"),
 }
@@ -84,8 +102,8 @@ MATRIX: Final = {
     "duplicated page token": Row(_plain(Fault()), None, "fatal", 2, "token"),
 }
 
-NO_PARTS: Final = "totals and rows of a table are read as of one instant"
-NO_CHECKSUM: Final = "answers have no checksum; rows must add up to the totals"
+NO_PARTS: Final = "an answer is no object"
+NO_CHECKSUM: Final = "answers have no checksum"
 NOT_THERE: Final = {
     "missing part": NO_PARTS,
     "stale part": NO_PARTS,
@@ -93,7 +111,7 @@ NOT_THERE: Final = {
     "corrupt bytes": NO_CHECKSUM,
     "corrupt bytes for good": NO_CHECKSUM,
 }
-"""Faults that cannot happen in BigQuery, and why."""
+"""Faults that cannot happen where a service is asked for rows, and why."""
 
 
 class Site(Protocol):
@@ -121,13 +139,13 @@ class Site(Protocol):
 
 
 class BucketSite:
-    """A bucket with an export."""
+    """A bucket with an export of bills or of a carbon report."""
 
-    def __init__(self, kind: str, bucket: FakeBucket) -> None:
-        self._upstream = Upstream(kind, bucket)
-        self._bucket = bucket
+    def __init__(self, upstream: Upstream | CarbonExport) -> None:
+        self._upstream = upstream
+        self._bucket = upstream.bucket
         self._key = self._upstream.key_of(MONTH)
-        self._heads = 1 if kind == AWS else 0  # S3 is asked for the checksum before the data
+        self._heads = 1 if self._bucket.dialect is Dialect.S3 else 0  # S3 is asked for the checksum before the data
         self._place, self._before = "", 0
 
     def table(self) -> dict[str, Any]:
@@ -177,26 +195,31 @@ class BucketSite:
 
 
 class BigQuerySite:
-    """A table with a billing export; the fault meets the fourth request of a run, or the second page of a result."""
+    """A table with an export; the fault meets the fourth request of a run, or the second page of a result."""
 
-    def __init__(self, server: FakeBigQuery) -> None:
+    def __init__(self, kind: str, server: FakeBigQuery) -> None:
+        self._kind = kind
         self._server = server
+        self._table = TABLE if kind == BIGQUERY else CARBON_TABLE
+        self._schema: Sequence[Mapping[str, Any]] = SCHEMA if kind == BIGQUERY else CARBON_SCHEMA
         self._is_made = False
         self._before: int | None = None
 
     def table(self) -> dict[str, Any]:
         """See Site."""
-        where = {"table": TABLE, "endpoint_url": self._server.url, "anonymous": True}
-        return {"type": BIGQUERY, "page_size": 1, **where}
+        where = {"table": self._table, "endpoint_url": self._server.url, "anonymous": True}
+        return {"type": self._kind, "page_size": 1, **where}
 
     def restate(self, lines: int) -> None:
         """See Site."""
         hours = [f"2025-05-{1 + number % 28:02d}T{number // 28:02d}:00:00Z" for number in range(lines)]
         rows = [line(usage_start_time=hour, invoice={"month": "202505"}) for hour in hours]
+        if self._kind == GCP_CARBON:
+            rows = [carbon_line(MONTH, number) for number in range(lines)]
         if self._is_made:
-            self._server.restate(TABLE, rows)
+            self._server.restate(self._table, rows)
         else:
-            self._server.create(TABLE, SCHEMA, rows)
+            self._server.create(self._table, self._schema, rows)
         self._is_made = True
 
     def break_it(self, row: Row) -> None:
@@ -207,7 +230,8 @@ class BigQuerySite:
             return
         fault = row.make(Dialect.GOOGLE)
         if row.where == "page":
-            self._server.cloud.inject(fault, times=row.times, path=self._server.data_path(self._queries() + 3), skip=1)
+            result = self._queries() + (3 if self._kind == BIGQUERY else 1)
+            self._server.cloud.inject(fault, times=row.times, path=self._server.data_path(result), skip=1)
             return
         if row.times is None:
             self._before = self._server.cloud.count() + 3
@@ -225,3 +249,51 @@ class BigQuerySite:
     def sent(self) -> int | None:
         """See Site."""
         return None if self._before is None else self._server.cloud.count() - self._before
+
+
+class ApiSite:
+    """A carbon API; the fault meets the first page of the figures, or the second."""
+
+    def __init__(self, api: AwsApi | AzureApi) -> None:
+        self._api = api
+        self._before: int | None = None
+
+    def table(self) -> dict[str, Any]:
+        """See Site."""
+        return self._api.settings()
+
+    def restate(self, lines: int) -> None:
+        """See Site."""
+        self._api.publish(MONTH, lines)
+
+    def break_it(self, row: Row) -> None:
+        """See Site."""
+        self._before = None
+        if row.where == "token":
+            self._api.stuck = True
+            return
+        skip = 1 if row.where == "page" else 0
+        if row.times is None:
+            self._before = self._api.cloud.count(self._api.path) + skip
+        self._api.cloud.inject(row.make(self._api.cloud.dialect), times=row.times, path=self._api.path, skip=skip)
+
+    def mend(self) -> None:
+        """See Site."""
+        self._api.cloud.forget_faults()
+        self._api.stuck = False
+
+    def sent(self) -> int | None:
+        """See Site."""
+        return None if self._before is None else self._api.cloud.count(self._api.path) - self._before
+
+
+def site_of(kind: str, stack: ExitStack) -> Site:
+    """Return the site of a type of source; its cloud lives as long as ``stack``."""
+    if kind in {BIGQUERY, GCP_CARBON}:
+        return BigQuerySite(kind, stack.enter_context(FakeBigQuery(PROJECT)))
+    if kind == CARBON_API:
+        return ApiSite(AwsApi(stack.enter_context(FakeCloud(Dialect.AWS_JSON))))
+    if kind == AZURE_CARBON:
+        return ApiSite(AzureApi(stack.enter_context(FakeCloud(Dialect.AZURE))))
+    bucket = stack.enter_context(FakeBucket(DIALECTS[kind]))
+    return BucketSite(CarbonExport(bucket) if kind == CARBON_EXPORT else Upstream(kind, bucket))

@@ -28,6 +28,11 @@ class ReportDelivery:
     months: tuple[Month, ...] = ()
     upstream: str | None = None
 
+    @property
+    def only_month(self) -> str | None:
+        """The month that is asked for; None where one question covers many."""
+        return str(self.months[0]) if len(self.months) == 1 else None
+
 
 FoundReport = ReportDelivery | RefusedDelivery
 

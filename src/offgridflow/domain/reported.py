@@ -7,7 +7,7 @@ rows up takes the breakdowns that count, and one model version; location- and ma
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Context, Decimal, localcontext
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from enum import StrEnum
 from typing import Final
 
@@ -127,6 +127,21 @@ def given_text(given: Mapping[str, Decimal]) -> str | None:
     if not given:
         return None
     return "{" + ", ".join(f"{json.dumps(name)}: {given[name]:f}" for name in sorted(given)) + "}"
+
+
+def decimal_of(text: str | None, where: str) -> Decimal | None:
+    """Return a figure of a report that came as text; None stays None. Raises InputError UNREADABLE.
+
+    >>> decimal_of("1.50", "here"), decimal_of(None, "here")
+    (Decimal('1.50'), None)
+    """
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        sentence = f"{where}: {text[:40]!r} is no number."
+        raise InputError(sentence, action="Ask the provider for a corrected report.", code="UNREADABLE") from error
 
 
 def kilograms(value: Decimal | None, unit: str | None, where: str) -> Decimal | None:

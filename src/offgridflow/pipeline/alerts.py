@@ -141,10 +141,11 @@ def _alert(kind: AlertKind, key: PeriodKey, new: Figures, sentence: str) -> Aler
 
 
 def stale(found: Iterable[Freshness], limits: AlertSettings) -> Iterator[Alert]:
-    """Yield an alert for each source that is stale; the same silence is told once."""
+    """Yield an alert for each source that is stale; the same silence is told once. Reports come once a month."""
     for each in found:
-        if each.is_stale(limits.stale_hours) and each.committed_at is not None:
+        limit = limits.report_stale_hours if each.is_report else limits.stale_hours
+        if each.is_stale(limit) and each.committed_at is not None:
             since = each.committed_at.isoformat(timespec="minutes")
-            sentence = f"{each.source}: nothing new since {since}, more than {limits.stale_hours:g} hours."
+            sentence = f"{each.source}: nothing new since {since}, more than {limit:g} hours."
             alert_id = digest_of([AlertKind.SOURCE_STALE.value, each.source, each.committed_at.isoformat()])[:32]
             yield Alert(AlertKind.SOURCE_STALE, each.source, None, sentence, alert_id)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from offgridflow.cloud.events import SpanKind, span
 from offgridflow.connectors.delivery import RefusedDelivery
 from offgridflow.connectors.reports import Denied, ReportConnector, ReportDelivery, ReportRows
 from offgridflow.domain.errors import InputError, OffGridFlowError
@@ -19,7 +20,7 @@ from offgridflow.pipeline.model import IngestResult, PeriodResult, PeriodStatus
 from offgridflow.pipeline.plan import failure_of
 
 if TYPE_CHECKING:
-    from offgridflow.pipeline.sources import SourceRun
+    from offgridflow.pipeline.sources import Gate, SourceRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,11 @@ class _Source:
         return PeriodResult(self.name, month, provider, self.kind, None, status, **known)  # type: ignore[arg-type]
 
 
-def ingest_reports(run: "SourceRun", name: str, connector: ReportConnector) -> Iterator[IngestResult]:
+def ingest_reports(run: "SourceRun", name: str, connector: ReportConnector, gate: "Gate") -> Iterator[IngestResult]:
     """Ingest what is new or restated of a report source; one result per question to the provider.
 
-    Raises ClassifiedError where it cannot be found out what there is.
+    Raises OffGridFlowError where it cannot be found out what there is, or where the one question about all months
+    fails: then the source has failed as a whole.
     """
     source = _Source(run, name, connector)
     since, until = (
@@ -55,22 +57,34 @@ def ingest_reports(run: "SourceRun", name: str, connector: ReportConnector) -> I
             month = str(found.billing_period) if found.billing_period else None
             yield IngestResult((source.result(month, "failed", error=failure_of(found.error)),))
         else:
-            yield _ingest(source, found)
+            yield _ingest(source, found, gate)
 
 
-def _ingest(source: _Source, delivery: ReportDelivery) -> IngestResult:
+def _ingest(source: _Source, delivery: ReportDelivery, gate: "Gate") -> IngestResult:
     live = source.run.ledger.reported.head().reports
-    if delivery.upstream is not None and not source.run.options.full and len(delivery.months) == 1:
-        known = live.get((source.name, str(delivery.months[0])))
+    month = delivery.only_month
+    if delivery.upstream is not None and not source.run.options.full and month is not None:
+        known = live.get((source.name, month))
         if known is not None and known.upstream_digest == delivery.upstream:
             return IngestResult((source.result(known.month, "unchanged", fingerprint=known.content_digest),))
+    held = None if month is None else gate(source.name, delivery)
+    if held is not None:
+        return IngestResult((source.result(month, "failed", error=held),))
+    about: dict[str, str | int | float] = {"source": source.name, "provider": delivery.provider}
     try:
-        source.run.ports.progress("fetch", f"{source.name} {delivery.key}", 0, 1)
-        fetched = source.connector.fetch_rows(delivery)
-        source.run.ports.progress("fetch", f"{source.name} {delivery.key}", 1, 1)
+        with span(source.run.door.listener, SpanKind.DELIVERY, f"{source.name} {delivery.key}", about):
+            return _take(source, delivery)
     except OffGridFlowError as error:
-        month = str(delivery.months[0]) if len(delivery.months) == 1 else None
+        if month is None:
+            raise
         return IngestResult((source.result(month, "failed", error=failure_of(error)),))
+
+
+def _take(source: _Source, delivery: ReportDelivery) -> IngestResult:
+    """Fetch and commit a delivery. Raises OffGridFlowError where it cannot be fetched or read."""
+    source.run.ports.progress("fetch", f"{source.name} {delivery.key}", 0, 1)
+    fetched = source.connector.fetch_rows(delivery)
+    source.run.ports.progress("fetch", f"{source.name} {delivery.key}", 1, 1)
     results = [_commit(source, delivery, month, rows, fetched.denied) for month, rows in _by_month(fetched)]
     refused = [_refused(source, delivery, denied) for denied in fetched.denied]
     return IngestResult((*results, *refused), fetched.notes)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from offgridflow.connectors.delivery import Delivery
 from offgridflow.connectors.registry import connect
+from offgridflow.connectors.reports import ReportDelivery
 from offgridflow.domain.errors import OffGridFlowError
 from offgridflow.domain.identity import digest_of
 from offgridflow.pipeline.failures import HELD
@@ -180,20 +181,20 @@ class _Source:
 
     def _held_source(self) -> Failure | None:
         hold = self._holds.get("")
-        if hold is None or self._work.task.retry_held or hold.settings_digest != self._digest:
-            return None
-        age = self._work.now() - hold.since
-        if age < timedelta(0) or age >= self._work.runner.probe_after:
-            return None
-        return _told(hold)
+        return None if hold is None or self._may_help(hold, "") else _told(hold)
 
-    def _gate(self, source: str, delivery: Delivery) -> Failure | None:  # noqa: ARG002 - see sources.Gate
-        period = str(delivery.billing_period)
-        self._fingerprints[period] = delivery.fingerprint
+    def _may_help(self, hold: Hold, fingerprint: str) -> bool:
+        """Return whether another try may end otherwise: asked for, something changed, or nobody can tell but by it."""
+        if self._work.task.retry_held or (hold.settings_digest, hold.fingerprint) != (self._digest, fingerprint):
+            return True
+        age = self._work.now() - hold.since
+        return not fingerprint and not timedelta(0) <= age < self._work.runner.probe_after
+
+    def _gate(self, source: str, delivery: Delivery | ReportDelivery) -> Failure | None:  # noqa: ARG002 - see sources.Gate
+        period, fingerprint = _tried(delivery)
+        self._fingerprints[period] = fingerprint
         hold = self._holds.get(period)
-        if hold is None or self._work.task.retry_held:
-            return None
-        if (hold.settings_digest, hold.fingerprint) != (self._digest, delivery.fingerprint):
+        if hold is None or self._may_help(hold, fingerprint):
             return None
         self.is_untried = True
         return _told(hold)
@@ -224,6 +225,8 @@ class _Source:
         return tuple(resolved)
 
     def _keep(self, period: str, fingerprint: str, failure: Failure) -> None:
+        if failure.code in _HOLDS_NOTHING:
+            return
         if failure.retry_class not in HELD:
             self._let_go(period)
             return
@@ -235,6 +238,15 @@ class _Source:
 
 
 _UNKNOWN = frozenset({"COMMIT_UNKNOWN"})
+_HOLDS_NOTHING = frozenset({"REPORT_DENIED"})
+"""Failures of one account in an answer that is good for the others, which are to go on."""
+
+
+def _tried(delivery: Delivery | ReportDelivery) -> tuple[str, str]:
+    """Return period and fingerprint of what is to be tried; "" where only trying tells whether it changed."""
+    if isinstance(delivery, ReportDelivery):
+        return delivery.only_month or delivery.key, delivery.upstream or ""
+    return str(delivery.billing_period), delivery.fingerprint
 
 
 def settings_digest(settings: Mapping[str, Any]) -> str:
@@ -245,7 +257,7 @@ def settings_digest(settings: Mapping[str, Any]) -> str:
 def _told(hold: Hold) -> Failure:
     failure = hold.failure
     since = hold.since.isoformat(timespec="minutes")
-    what = "its settings change" if not hold.billing_period else "its settings or the delivery change"
+    what = "its settings or the delivery change" if hold.fingerprint else "its settings change"
     action = f"{failure.action} Held since {since}, until {what}; --full tries it now.".strip()
     return replace(failure, action=action)
 

@@ -11,7 +11,7 @@ from offgridflow.connectors.buckets import Surroundings
 from offgridflow.connectors.cache import Cache
 from offgridflow.connectors.delivery import CheckReport, CheckStep, Connector, Delivery, RefusedDelivery
 from offgridflow.connectors.registry import connect
-from offgridflow.connectors.reports import ReportConnector
+from offgridflow.connectors.reports import ReportConnector, ReportDelivery
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.domain.periods import Month
 from offgridflow.engines.model import Grain
@@ -41,11 +41,11 @@ GROUPING_KINDS = frozenset({"bigquery_export"})
 """Types of sources that hand over groups of lines: they must know the grain."""
 
 Connect = Callable[[Mapping[str, object], Surroundings], Connector | ReportConnector]
-Gate = Callable[[str, Delivery], Failure | None]
+Gate = Callable[[str, Delivery | ReportDelivery], Failure | None]
 """Asked before a delivery is fetched, with its source; a failure that it gives stands for the delivery, untried."""
 
 
-def open_gate(source: str, delivery: Delivery) -> Failure | None:  # noqa: ARG001 - see Gate
+def open_gate(source: str, delivery: Delivery | ReportDelivery) -> Failure | None:  # noqa: ARG001 - see Gate
     """Let every delivery through."""
     return None
 
@@ -127,7 +127,7 @@ def ingest_source(
     Raises OffGridFlowError where the listing itself fails; what is wrong with one delivery is in its result.
     """
     if isinstance(connector, ReportConnector):
-        yield from ingest_reports(run, name, connector)
+        yield from ingest_reports(run, name, connector, gate)
         return
     since, until = (_month(text) for text in (run.options.first_period, run.options.last_period))
     for found in connector.discover(since, until):

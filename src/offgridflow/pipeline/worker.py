@@ -107,17 +107,20 @@ def _found(
     errand: Errand, ledger: Ledger, store: RunStore, report: RunReport, listener: Listener
 ) -> Iterator[alerts.Alert]:
     limits = errand.settings.alerts
-    changed = {
+    live = ledger.live()
+    committed = {
         (str(period.source), str(period.billing_period))
         for period in report.result.periods
         if period.status == "committed"
     }
+    changed = committed & set(live)  # months of the providers' own reports are not compared
     if changed:
         keys = alerts.with_months_before(changed)
         before, after = (alerts.figures_of(ledger, version, keys) for version in report.versions)
         yield from alerts.compare(before, after, limits)
     names = errand.settings.sources
-    fresh = freshness_of(names, ledger.live().values(), store.checks(), errand.now())
+    reports = ledger.reported.head().reports.values()
+    fresh = freshness_of(names, live.values(), store.checks(), errand.now(), reports)
     for each in fresh:
         if each.lag_hours is not None:
             listener(Lagged(each.source, each.lag_hours * 3600))

@@ -44,9 +44,9 @@ def s3_store(settings: S3Settings, door: Door) -> S3Store:
     return S3Store(Once(lambda: _session(settings, door.timeouts).client("s3")), settings.bucket, door)
 
 
-def client_of(settings: S3Settings, service: str, timeouts: Timeouts | None = None) -> Any:  # noqa: ANN401 - botocore makes clients from data
+def client_of(settings: S3Settings, service: str, timeouts: Timeouts) -> Any:  # noqa: ANN401 - botocore makes clients from data
     """Return a client of any service under the same access; raise MissingExtraError without boto3."""
-    return _session(settings, timeouts or Timeouts()).client(service)
+    return _session(settings, timeouts).client(service)
 
 
 def check_identity(settings: S3Settings, door: Door) -> CheckStep:

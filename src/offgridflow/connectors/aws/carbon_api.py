@@ -212,7 +212,7 @@ def _connector(settings: AwsCarbonApiSettings, around: Surroundings) -> AwsCarbo
         endpoint_url=settings.endpoint_url,
         sts_endpoint_url=settings.sts_endpoint_url,
     )
-    client = Once(lambda: client_of(asked, _ENDPOINT))
+    client = Once(lambda: client_of(asked, _ENDPOINT, around.door.timeouts))
     return AwsCarbonApi(_DECLARATION, around.source, settings, client, around.door, around.now)
 
 

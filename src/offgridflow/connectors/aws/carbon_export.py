@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
@@ -34,7 +33,10 @@ from offgridflow.connectors.registry import ReportKind
 from offgridflow.connectors.reports import FoundReport, ReportDelivery, ReportRows, each_once
 from offgridflow.domain.errors import InputError, OffGridFlowError
 from offgridflow.domain.periods import Month
-from offgridflow.domain.reported import Breakdown, ReportedEmission, kilograms
+from offgridflow.domain.reported import Breakdown, ReportedEmission, decimal_of, kilograms
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 FIGURES: Final[Mapping[str, str]] = {
     "total_lbm_emissions": "total_location_kgco2e",
@@ -202,7 +204,7 @@ def row_of(record: Mapping[str, str | None], month: Month, where: str) -> Report
     figures: dict[str, Decimal | None] = {}
     units: set[str] = set()
     for stem, column in FIGURES.items():
-        value, unit = _number(record.get(f"{stem}_value"), where), record.get(f"{stem}_unit")
+        value, unit = decimal_of(record.get(f"{stem}_value"), where), record.get(f"{stem}_unit")
         figures[column] = kilograms(value, unit, f"{where} {stem}_value")
         if value is not None:
             given[stem] = value
@@ -220,16 +222,6 @@ def row_of(record: Mapping[str, str | None], month: Month, where: str) -> Report
         unit_given=",".join(sorted(units)) or None,
         given=given,
     )
-
-
-def _number(text: str | None, where: str) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        sentence = f"{where}: {text[:40]!r} is no number."
-        raise InputError(sentence, action="Ask AWS for a corrected export.", code="UNREADABLE") from error
 
 
 def _connector(settings: AwsCarbonExportSettings, around: Surroundings) -> AwsCarbonExport:

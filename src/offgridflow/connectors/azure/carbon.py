@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pydantic import Field, field_validator
 
-from offgridflow.cloud.door import Door
+from offgridflow.cloud.door import Door, Timeouts
 from offgridflow.cloud.pages import Page, Walk, by_cursor
 from offgridflow.connectors.buckets import Surroundings, tried
 from offgridflow.connectors.delivery import CheckReport, CheckStep, Declaration, Once, Permission, missing_extra
@@ -47,8 +47,6 @@ _ROLE: Final = "Carbon Optimization Reader"
 _RANGE: Final = "QueryCarbonEmissionDataAvailableDateRange"
 _REPORT: Final = "QueryCarbonEmissionReports"
 _MOST_SUBSCRIPTIONS: Final = 100
-_CONNECT_SECONDS: Final = 10
-_READ_SECONDS: Final = 60
 _DENIED: Final = "denied"
 _NO_VALUE: Final = "NO_VALUE"
 
@@ -277,21 +275,25 @@ def _gaps(month: str, rows: Sequence[ReportedEmission]) -> Iterator[str]:
 _TOLERANCE: Final = Decimal("0.001")
 
 
-def _operations(settings: AzureCarbonSettings) -> Any:  # noqa: ANN401 - the SDK's type, an extra
-    """Return the SDK's operations, trying once; raise MissingExtraError without the SDK."""
+def operations_of(settings: AzureCarbonSettings, timeouts: Timeouts, access: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - the SDK's type, an extra
+    """Return the SDK's operations, trying once, with the door's time-outs; ``access`` replaces the default credential.
+
+    Raises MissingExtraError without the SDK.
+    """
     try:
         from azure.identity import DefaultAzureCredential  # noqa: PLC0415 - an extra, and slow to import
         from azure.mgmt.carbonoptimization import CarbonOptimizationMgmtClient  # noqa: PLC0415
     except ImportError as error:
         raise missing_extra(package="azure-mgmt-carbonoptimization", extra="azure") from error
-    credential: Any = DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
+    if access is None:
+        access = {"credential": DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)}
     client = CarbonOptimizationMgmtClient(
-        credential,
+        **access,
         base_url=settings.endpoint_url,
         retry_total=0,
         credential_scopes=[_SCOPE],
-        connection_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
+        connection_timeout=timeouts.connect_seconds,
+        read_timeout=timeouts.read_seconds,
     )
     return client.carbon_service
 
@@ -300,7 +302,7 @@ def connector(
     settings: AzureCarbonSettings, around: Surroundings, operations: Callable[[], Any] | None = None
 ) -> AzureCarbon:
     """Return a source of carbon figures; ``operations`` gives the SDK's with other credentials than the default."""
-    made = Once(operations or (lambda: _operations(settings)))
+    made = Once(operations or (lambda: operations_of(settings, around.door.timeouts)))
     return AzureCarbon(_DECLARATION, around.source, settings, made, around.door)
 
 

@@ -7,7 +7,6 @@ backfilled. Offsets, which were published once, are never read.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from pydantic import Field
@@ -20,7 +19,7 @@ from offgridflow.connectors.registry import ReportKind
 from offgridflow.connectors.reports import FoundReport, ReportDelivery, ReportRows
 from offgridflow.domain.errors import InputError
 from offgridflow.domain.periods import Month
-from offgridflow.domain.reported import Breakdown, ReportedEmission, kilograms
+from offgridflow.domain.reported import Breakdown, ReportedEmission, decimal_of, kilograms
 from offgridflow.settings import Strict
 
 _UNIT: Final = "kgCO2e"
@@ -123,7 +122,7 @@ class GcpCarbon:
         if month is None:
             sentence = f"{self.name} holds figures without a month."
             raise InputError(sentence, action="Run a backfill of the export.", code="NO_PERIOD")
-        given = {name: number for name in _NUMBERS if (number := _number(row[name], where)) is not None}
+        given = {name: number for name in _NUMBERS if (number := decimal_of(row[name], where)) is not None}
         figures = {
             column: kilograms(given.get(name), _UNIT, where) for name, columns in _FIGURES.items() for column in columns
         }
@@ -159,16 +158,6 @@ def _column(facts: TableFacts, path: str, name: str) -> str:
     if not facts.has(path) and name == "total_location" and facts.has(_OLD_TOTAL):
         path = _OLD_TOTAL
     return f"CAST({path if facts.has(path) else 'NULL'} AS STRING) AS {name}"
-
-
-def _number(text: str | None, where: str) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        sentence = f"{where}: {text[:40]!r} is no number."
-        raise InputError(sentence, action="Run a backfill of the export.", code="UNREADABLE") from error
 
 
 def _connector(settings: GcpCarbonSettings, around: Surroundings) -> GcpCarbon:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.codes import ErrorClass
+from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.errors import Failure, error_of
 from offgridflow.domain.errors import InputError, LedgerError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.pipeline.failures import RetryClass, retry_class_of

@@ -153,6 +153,18 @@ def test_the_second_run_makes_no_data_request(cloud: Cloud, operator: Operator) 
     assert operator.bench.digest() == digest
 
 
+def test_full_reads_and_commits_again_what_is_unchanged(cloud: Cloud, operator: Operator) -> None:
+    """With --full a month that was not restated is fetched and committed anew, with equal figures."""
+    cloud.publish("2025-06", ["0.25"])
+    operator.run()
+    digest = operator.bench.digest()
+    operator.calls.clear()
+    again = operator.run(full=True)
+    assert [period.status for period in again.periods] == ["committed"]
+    assert "GetObject" in operator.calls
+    assert operator.bench.digest() == digest
+
+
 def test_a_restated_month_replaces_itself_alone(cloud: Cloud, operator: Operator) -> None:
     """A rewritten month is fetched again and replaces its period; the other month is unchanged."""
     cloud.publish("2025-05", ["0.1"])

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from offgridflow.domain.errors import UsageError
+from offgridflow.domain.periods import Month
 
 
 class Format(StrEnum):
@@ -39,6 +40,16 @@ ToOption = Annotated[
     str | None,
     typer.Option("--to", metavar="YYYY-MM[-DD]", help="Last charge month or day, UTC, inclusive."),
 ]
+FirstPeriodOption = Annotated[
+    str | None, typer.Option("--from", metavar="YYYY-MM", help="First billing period, inclusive.")
+]
+LastPeriodOption = Annotated[
+    str | None, typer.Option("--to", metavar="YYYY-MM", help="Last billing period, inclusive.")
+]
+FullOption = Annotated[
+    bool,
+    typer.Option("--full", help="Read and commit again what is unchanged; try again what is held."),
+]
 WhereOption = Annotated[
     list[str] | None,
     typer.Option("--where", metavar="KEY=VALUE", help="Only rows with this value; repeat for several keys."),
@@ -54,6 +65,26 @@ LimitOption = Annotated[
 ]
 
 DEFAULT_LIMIT = 40
+
+
+def month_of(option: str, text: str | None) -> str | None:
+    """Return a month as YYYY-MM; UsageError names the option."""
+    if text is None:
+        return None
+    try:
+        return str(Month.parse(text))
+    except ValueError as error:
+        sentence = f"{option}: {error}."
+        raise UsageError(sentence, action=f"Write for example {option} 2025-06.") from error
+
+
+def periods_of(first: str | None, last: str | None) -> tuple[str | None, str | None]:
+    """Return --from and --to as billing periods; UsageError where one is none, or the last comes before the first."""
+    begin, end = month_of("--from", first), month_of("--to", last)
+    if begin is not None and end is not None and end < begin:
+        sentence = f"--to {end} lies before --from {begin}."
+        raise UsageError(sentence, action="Swap --from and --to.")
+    return begin, end
 
 
 def names_of(text: str) -> tuple[str, ...]:

@@ -50,6 +50,7 @@ class Request:
     contents: Contents
     replace: bool
     allow_overlap: bool
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Committer:
         wanted = [*rivals, *([current_id] if current_id else [])]
         known = self._side.commits(wanted)
         current = known.get(current_id) if current_id else None
-        if current is not None and is_same(current, request.record):
+        if current is not None and not request.again and is_same(current, request.record):
             return Decision(current, None)
         if not request.allow_overlap:
             _refuse_overlap(request, [known[commit_id] for commit_id in rivals if commit_id in known])

@@ -142,6 +142,7 @@ class Ledger:
         quarantine: ArrowStream | None = None,
         replace: bool = False,
         allow_overlap: bool = False,
+        again: bool = False,
     ) -> CommitResult:
         """Make the staged files the one live content of their (source, billing period), or find that it is so already.
 
@@ -152,13 +153,14 @@ class Ledger:
             quarantine: the lines that could not be read: an Arrow table of QUARANTINE_COLUMNS.
             replace: let a delivery replace one of more than twice its lines.
             allow_overlap: let the same account and month be live under another source too.
+            again: replace what is live even where fingerprint and recipe are the same.
 
         Raises OverlapError, ShrinkError, CommitUnknownError (run it again: it finds out), LedgerError.
 
         """
         contents = inspect(staging, int(self.world.clock().timestamp() * 1000))
         self.world.checkpoint("staged")
-        request = Request(staging, record, contents, replace, allow_overlap)
+        request = Request(staging, record, contents, replace, allow_overlap, again)
         return Committer(self.emissions, self.side, self.world).commit(request, rates, quarantine)
 
     def snapshot(self, version: int | None = None, as_of: datetime | None = None) -> Snapshot:

@@ -129,7 +129,7 @@ def work_folder(parent: Path) -> Iterator[Path]:
 
 
 def _ingest_batch(shop: Shop, batch: Batch, folder: Path) -> list[PeriodResult]:
-    known = _unchanged(shop, batch) if shop.expected is None else None
+    known = _unchanged(shop, batch) if shop.expected is None and not shop.options.full else None
     if known is not None:
         return known
     limits = shop.options.limits
@@ -175,7 +175,7 @@ def _unchanged(shop: Shop, batch: Batch) -> list[PeriodResult] | None:
     ]
     if not same or set().union(*(live.part_digests for live in same)) != digests:
         return None
-    wanted = [live for live in same if _in_range((live.source, live.billing_period), shop.options)]
+    wanted = [live for live in same if shop.options.covers(live.billing_period)]
     return list(read_back(shop.ledger, wanted, "unchanged"))
 
 
@@ -188,7 +188,7 @@ def _commit_all(shop: Shop, batch: Batch, aggregation: Aggregation) -> Iterator[
     accounts = accounts_of(aggregation.con, aggregation.money_column)
     if shop.expected is not None:
         accounts = _only_expected(shop, accounts)
-    wanted = {key: value for key, value in accounts.items() if _in_range(key, shop.options)}
+    wanted = {key: value for key, value in accounts.items() if shop.options.covers(key[1])}
     shop.ports.progress("rate", batch.format.title, 0, 1)
     rates = build_card(aggregation.con, "activities", shop.kitchen.rate_of)
     shop.ports.progress("rate", batch.format.title, 1, 1)
@@ -209,11 +209,6 @@ def _only_expected(shop: Shop, accounts: dict[PeriodKey, list[Account]]) -> dict
     return accounts or {key: [Account(*key, None, nothing, 0, nothing, {}, {})]}
 
 
-def _in_range(key: PeriodKey, options: IngestOptions) -> bool:
-    _, period = key
-    return (options.first_period or "") <= period <= (options.last_period or "9999-99")
-
-
 def _commit_period(
     shop: Shop,
     batch: Batch,
@@ -231,7 +226,11 @@ def _commit_period(
             account.check()
         work = PeriodWork(aggregation.con, first.source, first.billing_period, record, rates)
         committed = commit_period(
-            shop.ledger, work, replace=shop.options.replace, allow_overlap=shop.options.allow_overlap
+            shop.ledger,
+            work,
+            replace=shop.options.replace,
+            allow_overlap=shop.options.allow_overlap,
+            again=shop.options.full,
         )
     except OffGridFlowError as error:
         yield from (replace(result, status="failed", error=failure_of(error)) for result in base)

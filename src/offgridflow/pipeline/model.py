@@ -98,7 +98,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """How to ingest. ``source`` overrides the name read from the content."""
+    """How to ingest. ``source`` overrides the name read from the content.
+
+    ``full`` reads and commits again what is live already under the same fingerprint and recipe.
+    """
 
     source: str | None = None
     replace: bool = False
@@ -107,6 +110,10 @@ class IngestOptions:
     first_period: str | None = None
     last_period: str | None = None
     limits: Limits = field(default_factory=Limits)
+
+    def covers(self, billing_period: str) -> bool:
+        """Whether a billing period, YYYY-MM, lies between the first and the last that are asked for, inclusive."""
+        return (self.first_period or "") <= billing_period <= (self.last_period or "9999-99")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,12 @@ class Committed:
     total_kgco2e: dict[str | None, Decimal | None]
 
 
-def commit_period(ledger: Ledger, work: PeriodWork, *, replace: bool, allow_overlap: bool) -> Committed:
+def commit_period(
+    ledger: Ledger, work: PeriodWork, *, replace: bool, allow_overlap: bool, again: bool = False
+) -> Committed:
     """Write the emissions of a period and make them its one live content.
 
+    ``again`` replaces what is live even where fingerprint and recipe are the same.
     Raises LedgerError and its kinds; what was written is removed then.
     """
     staging = ledger.stage(work.source, work.billing_period)
@@ -54,6 +57,7 @@ def commit_period(ledger: Ledger, work: PeriodWork, *, replace: bool, allow_over
             quarantine=_quarantine_of(work),
             replace=replace,
             allow_overlap=allow_overlap,
+            again=again,
         )
     except CommitUnknownError:
         raise

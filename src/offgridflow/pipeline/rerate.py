@@ -38,7 +38,11 @@ def rerate(ledger: Ledger, kitchen: Kitchen, options: IngestOptions, ports: Port
     """
     task = Rerating(ledger, kitchen, options, ports)
     results: list[PeriodResult] = []
-    chosen = [live for live in ledger.live().values() if _is_chosen(live, options)]
+    chosen = [
+        live
+        for live in ledger.live().values()
+        if options.covers(live.billing_period) and options.source in {None, live.source}
+    ]
     for done, live in enumerate(chosen, start=1):
         try:
             results.extend(_rerate_period(task, live))
@@ -46,11 +50,6 @@ def rerate(ledger: Ledger, kitchen: Kitchen, options: IngestOptions, ports: Port
             results.append(_failed(live, error))
         ports.progress("rerate", " ".join(live.key), done, len(chosen))
     return IngestResult(tuple(results))
-
-
-def _is_chosen(live: LiveCommit, options: IngestOptions) -> bool:
-    in_range = (options.first_period or "") <= live.billing_period <= (options.last_period or "9999-99")
-    return in_range and options.source in {None, live.source}
 
 
 def _failed(live: LiveCommit, error: OffGridFlowError) -> PeriodResult:

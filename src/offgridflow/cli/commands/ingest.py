@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offgridflow.cli import people
-from offgridflow.cli.options import Format, FormatOption, LedgerOption
+from offgridflow.cli.options import (
+    FirstPeriodOption,
+    Format,
+    FormatOption,
+    FullOption,
+    LastPeriodOption,
+    LedgerOption,
+    periods_of,
+)
 from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import progress, settings
 from offgridflow.domain.errors import UsageError
-from offgridflow.domain.periods import Month
 
 if TYPE_CHECKING:
     from offgridflow.pipeline.model import IngestResult
@@ -35,13 +42,9 @@ def ingest(  # noqa: PLR0913  the options of one command
         list[str] | None,
         typer.Option("--source", help="With paths: name of the source, else PROVIDER/ACCOUNT. Without: which sources."),
     ] = None,
-    date_from: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM", help="First billing period, inclusive.")
-    ] = None,
-    date_to: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="Last billing period, inclusive.")
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read again what is unchanged.")] = False,
+    date_from: FirstPeriodOption = None,
+    date_to: LastPeriodOption = None,
+    full: FullOption = False,
     replace: Annotated[
         bool, typer.Option("--replace", help="Let a delivery replace one that holds more than twice its lines.")
     ] = False,
@@ -52,10 +55,10 @@ def ingest(  # noqa: PLR0913  the options of one command
 
     Without a path, every source of offgridflow.toml is asked for what is new or restated.
 
-    The same delivery under the same settings is found unchanged. Exit code 1 says that some file or period failed;
-    the others are committed.
+    The same delivery under the same settings is found unchanged, unless --full is given. Exit code 1 says that some
+    file or period failed; the others are committed.
     """
-    first, last = month_of("--from", date_from), month_of("--to", date_to)
+    first, last = periods_of(date_from, date_to)
     changes = {"first_period": first, "last_period": last, "full": full, "replace": replace}
     names = source or []
     result = run(paths, ledger, {**changes, "source": _one(names)}) if paths else run_sources(names, ledger, changes)
@@ -91,17 +94,6 @@ def _one(names: Sequence[str]) -> str | None:
         sentence = "Files belong to one source, and several were named."
         raise UsageError(sentence, action="Give --source once, or name no path to ingest configured sources.")
     return names[0] if names else None
-
-
-def month_of(option: str, text: str | None) -> str | None:
-    """Return a month as YYYY-MM; UsageError names the option."""
-    if text is None:
-        return None
-    try:
-        return str(Month.parse(text))
-    except ValueError as error:
-        sentence = f"{option}: {error}."
-        raise UsageError(sentence, action=f"Write for example {option} 2025-06.") from error
 
 
 def answer_of(result: "IngestResult") -> Answer:

@@ -4,8 +4,15 @@ from typing import Annotated
 
 import typer
 
-from offgridflow.cli.commands.ingest import answer_of, month_of
-from offgridflow.cli.options import Format, FormatOption, LedgerOption
+from offgridflow.cli.commands.ingest import answer_of
+from offgridflow.cli.options import (
+    FirstPeriodOption,
+    Format,
+    FormatOption,
+    LastPeriodOption,
+    LedgerOption,
+    periods_of,
+)
 from offgridflow.cli.output import emit
 from offgridflow.cli.session import ledger_uri, progress, settings
 
@@ -20,12 +27,8 @@ def register(app: typer.Typer) -> None:
 def rerate(
     *,
     source: Annotated[str | None, typer.Option("--source", help="Only this source.")] = None,
-    date_from: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM", help="First billing period, inclusive.")
-    ] = None,
-    date_to: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="Last billing period, inclusive.")
-    ] = None,
+    date_from: FirstPeriodOption = None,
+    date_to: LastPeriodOption = None,
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -35,7 +38,7 @@ def rerate(
     """
     from offgridflow.pipeline.service import rerate_ledger  # noqa: PLC0415  the engine is late
 
-    first, last = month_of("--from", date_from), month_of("--to", date_to)
+    first, last = periods_of(date_from, date_to)
     with progress() as listen:
         result = rerate_ledger(ledger_uri(ledger), settings(), (source, first, last), listen)
     emit(answer_of(result), form)

@@ -8,8 +8,16 @@ from typing import Annotated
 
 import typer
 
-from offgridflow.cli.commands.ingest import answer_of, month_of
-from offgridflow.cli.options import Format, FormatOption, LedgerOption
+from offgridflow.cli.commands.ingest import answer_of
+from offgridflow.cli.options import (
+    FirstPeriodOption,
+    Format,
+    FormatOption,
+    FullOption,
+    LastPeriodOption,
+    LedgerOption,
+    periods_of,
+)
 from offgridflow.cli.output import emit
 from offgridflow.cli.session import ledger_uri, progress, settings
 
@@ -26,13 +34,9 @@ def run(
     schedule: Annotated[
         bool, typer.Option("--schedule", help="Run by run.schedule of the settings until SIGTERM.")
     ] = False,
-    date_from: Annotated[
-        str | None, typer.Option("--from", metavar="YYYY-MM", help="First billing period, inclusive.")
-    ] = None,
-    date_to: Annotated[
-        str | None, typer.Option("--to", metavar="YYYY-MM", help="Last billing period, inclusive.")
-    ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read again what is unchanged, and try what is held.")] = False,
+    date_from: FirstPeriodOption = None,
+    date_to: LastPeriodOption = None,
+    full: FullOption = False,
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
@@ -46,7 +50,7 @@ def run(
     from offgridflow.pipeline.worker import Errand, run_once, work_by_schedule  # noqa: PLC0415  see above
 
     chosen = settings()
-    first, last = month_of("--from", date_from), month_of("--to", date_to)
+    first, last = periods_of(date_from, date_to)
     options = dataclasses.replace(options_of(chosen), first_period=first, last_period=last, full=full)
     errand = Errand(ledger_uri(ledger), chosen, options)
     flag = _asked_to_stop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Group, Method, NotEstimatedReason, Status
+from offgridflow.domain.trace import TermKind
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,10 +76,27 @@ class Swing:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """A number of an expression as it stands there: what it is, its name (of a result: that of its step) and range.
+
+    A coefficient names its factors; ``low`` and ``high`` are None for results.
+    """
+
+    text: str
+    kind: TermKind
+    name: str
+    unit: str
+    low: float | None
+    high: float | None
+    factor_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One line of arithmetic that a person can check: ``name = expression = value unit``.
 
-    ``factor_ids`` name the factors whose values stand in the expression.
+    ``terms`` say of every number of the expression, in its order, what it is; ``factor_ids`` name the factors among
+    them, each once.
     """
 
     name: str
@@ -86,6 +104,7 @@ class Step:
     value: float
     unit: str
     factor_ids: tuple[str, ...] = ()
+    terms: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from offgridflow.domain.trace import TermKind, leaf
+
 _MONTHS_PER_YEAR = 12
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 
@@ -43,9 +45,9 @@ class Month:
         return calendar.monthrange(self.year, self.month)[1]
 
     @property
-    def hours(self) -> int:
+    def hours(self) -> float:
         """Number of hours in this month (UTC has no daylight saving)."""
-        return self.days * 24
+        return leaf(self.days * 24, TermKind.CONVERSION, f"hours of {self}", "h")
 
     @property
     def start(self) -> datetime:

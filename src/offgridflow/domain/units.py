@@ -15,7 +15,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-GIB_TO_GB = 1.073741824
+from offgridflow.domain.trace import Constant, TermKind, is_recording, leaf
+
+GIB_TO_GB: Final = Constant(1.073741824, "GB (10^9 bytes) in a GiB (2^30 bytes)")
 """Decimal gigabytes in one binary gigabyte."""
 
 
@@ -124,11 +126,20 @@ _LONGEST = 80
 
 def conversion_of(unit: str | None) -> Conversion | None:
     """Return the conversion of a unit as spelled in a bill, or None where it is not in the table."""
-    return None if unit is None else _conversion_of(unit)
+    return None if unit is None else told(table_conversion_of(unit), unit)
+
+
+def told(conversion: Conversion | None, unit: str) -> Conversion | None:
+    """Return a conversion; while a recording goes on its multiplier says what it converts."""
+    if conversion is None or not is_recording():
+        return conversion
+    name = f"{conversion.dimension.value} in one {unit}"
+    return Conversion(conversion.dimension, leaf(conversion.multiplier, TermKind.CONVERSION, name))
 
 
 @lru_cache(maxsize=4096)
-def _conversion_of(unit: str) -> Conversion | None:
+def table_conversion_of(unit: str) -> Conversion | None:
+    """Return the conversion of a unit, never recorded, for tables that are remembered."""
     if len(unit) > _LONGEST:
         return None
     text = _ASIDE.sub(" ", unit.strip().lower()).strip()

@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from offgridflow.domain.reasons import Method
+from offgridflow.domain.trace import TermKind, leaf
 from offgridflow.methodology.aws_parts import PROVIDER, Outcome, Reading, Reason, bad_unit, not_metered, rules
 from offgridflow.methodology.demand import Demand, NotRated, Tokens
 from offgridflow.methodology.generic_parts import tokens_of
@@ -66,7 +67,7 @@ def _tokens(reading: Reading, _match: re.Match[str]) -> Outcome:
     text = f"{reading.meter} {sku.service_name or ''} {sku.description or ''}"
     count = tokens_of(reading.unit)
     if count is None and _MILLION.search(sku.description or ""):
-        count = 1e6
+        count = leaf(1e6, TermKind.CONVERSION, "tokens in one unit of the description", "tokens")
     if count is None:
         return bad_unit(reading, "tokens")
     model = _model_of(text)

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption, Method
+from offgridflow.domain.trace import Constant, TermKind
 from offgridflow.methodology.aws_compute import TYPE, credits_used
 from offgridflow.methodology.aws_parts import (
     Handler,
@@ -27,8 +28,8 @@ from offgridflow.methodology.aws_parts import (
 )
 from offgridflow.methodology.demand import Demand, Machine, Memory, Vcpu
 
-_STANDBY: Final = 2.0
-_CLUSTER: Final = 3.0
+_STANDBY: Final = Constant(2.0, "copies that run: primary and standby", TermKind.METHOD)
+_CLUSTER: Final = Constant(3.0, "copies that run: a cluster of three", TermKind.METHOD)
 _CLASS: Final = rf"(?:db\.)?{TYPE}"
 
 

@@ -8,6 +8,7 @@ from the internet is the sender's egress. Hours of gateways and load balancers d
 import re
 from typing import Final
 
+from offgridflow.domain.trace import Constant, TermKind
 from offgridflow.methodology.aws_parts import (
     Outcome,
     Reading,
@@ -20,7 +21,7 @@ from offgridflow.methodology.aws_parts import (
     surcharge,
 )
 
-BOTH_ENDS: Final = 0.5
+BOTH_ENDS: Final = Constant(0.5, "share of a transfer that is billed at both ends", TermKind.METHOD)
 
 _SENDER: Final = elsewhere("the sender's egress")
 _OUT_LINE: Final = elsewhere("the Out line of the same transfer")

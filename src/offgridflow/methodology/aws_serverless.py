@@ -9,6 +9,7 @@ from typing import Final
 
 from offgridflow.domain.model import Span
 from offgridflow.domain.reasons import Method
+from offgridflow.domain.trace import Constant
 from offgridflow.methodology.aws_parts import (
     Handler,
     Outcome,
@@ -30,7 +31,7 @@ from offgridflow.methodology.aws_parts import (
 from offgridflow.methodology.demand import Component, Demand, Memory, Storage, Vcpu
 from offgridflow.methodology.generic_parts import no_size, size_parts
 
-_MIB_PER_GIB: Final = 1024.0
+_MIB_PER_GIB: Final = Constant(1024.0, "MiB in a GiB")
 
 
 def _processor(reading: Reading) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.domain.trace import Constant, TermKind
 from offgridflow.methodology.azure_storage import capacity, stored
 from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome, Rule, first_of
 from offgridflow.methodology.azure_vm import instance_of, machine, sizes_in
@@ -25,7 +26,7 @@ from offgridflow.methodology.generic_parts import (
     vcpu_hours_of,
 )
 
-BUSINESS_CRITICAL_REPLICAS: Final = 4.0
+BUSINESS_CRITICAL_REPLICAS: Final = Constant(4.0, "replicas of the business-critical tier", TermKind.METHOD)
 
 _VCORES: Final = re.compile(r"\b(\d{1,3}) ?v-?cores?\b")
 _DTUS: Final = re.compile(r"\b(\d{1,5}) ?e?dtus?\b")

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from offgridflow.domain.units import Conversion, Dimension, conversion_of
+from offgridflow.domain.units import Conversion, Dimension, table_conversion_of, told
 
 _BLOCK: Final = re.compile(r"(\d{1,12}(?:[.,]\d{1,6}){0,3})\s*([kmb](?![a-z]))?\s*(.*)", re.DOTALL)
 _LETTER: Final = {"k": 1e3, "m": 1e6, "b": 1e9}
@@ -85,18 +85,20 @@ def _named(text: str) -> Conversion | None:
     if amount in _GIB_PER and time in _HOURS_PER:
         return Conversion(Dimension.GIB_HOURS, _GIB_PER[amount] * _HOURS_PER[time])
     found = _WORDS.get(word)
-    return conversion_of(text) if found is None else found
+    return table_conversion_of(text) if found is None else found
 
 
-@lru_cache(maxsize=4096)
 def azure_conversion_of(unit: str | None) -> Conversion | None:
     """Return the conversion of a UnitOfMeasure or of an Azure FOCUS unit; None where it is not known.
 
     >>> azure_conversion_of("10 Hours")
     Conversion(dimension=<Dimension.HOURS: 'hours'>, multiplier=1.0)
     """
-    if unit is None:
-        return None
+    return None if unit is None else told(_azure_conversion_of(unit), unit)
+
+
+@lru_cache(maxsize=4096)
+def _azure_conversion_of(unit: str) -> Conversion | None:
     text = " ".join(unit.lower().split())
     if not text or text == "unassigned":
         return None

@@ -8,19 +8,19 @@ a fault or a gap of the original.
 import math
 import re
 from dataclasses import replace
-from statistics import fmean
 from typing import Final
 
 from offgridflow.domain.model import Sku, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
+from offgridflow.domain.trace import mean
 from offgridflow.domain.units import GIB_TO_GB, Dimension, conversion_of
 from offgridflow.factors.model import AcceleratorType, FactorSet, GridFactor, MachineType
 from offgridflow.methodology import ccf_constants as constants
 from offgridflow.methodology import embodied
 from offgridflow.methodology.ccf_machines import Original, original_of
-from offgridflow.methodology.coefficients import Settings
-from offgridflow.methodology.compute import HALF, Watts
+from offgridflow.methodology.coefficients import HALF, Settings
+from offgridflow.methodology.compute import Watts
 from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Tokens, Transfer, Vcpu
 from offgridflow.methodology.pieces import Hardware, Host, Workshop
 from offgridflow.methodology.place import Place
@@ -47,7 +47,9 @@ DIFFERENCES: Final = (
 """What this profile does otherwise, on purpose."""
 
 _OUTBOUND: Final = frozenset({"inter_zone", "inter_region", "internet_egress"})
-_PATTERNS: Final = tuple((provider, re.compile(text), copies) for provider, text, copies in constants.COPIES)
+_PATTERNS: Final = tuple(
+    (f"{provider}.{text}", provider, re.compile(text)) for provider, text, _copies in constants.COPIES
+)
 _PROVIDERS: Final = frozenset({"aws", "azure", "gcp"})
 VCPU_PER_CHIP: Final = 96.0
 _ONE: Final = Span(1.0, 1.0, 1.0)
@@ -87,12 +89,14 @@ def embodied_kg(
 def copies_of(sku: Sku) -> float:
     """Return the original's replication factor of a SKU."""
     text = " ".join(part for part in (sku.service_code, sku.service_name, sku.sku_meter) if part).lower()
-    return next((c for provider, pattern, c in _PATTERNS if provider == sku.provider and pattern.search(text)), 1.0)
+    found = (key for key, provider, pattern in _PATTERNS if provider == sku.provider and pattern.search(text))
+    key = next(found, None)
+    return 1.0 if key is None else constants.number("copies", key)
 
 
 def _exact(settings: Settings, recipe: Recipe) -> Settings:
     """Return settings with the original's coefficients and without ranges."""
-    value = {key: Span.exactly(number) for key, (number, _unit) in constants.COEFFICIENTS.items()}
+    value = {key: Span.exactly(constants.number("coefficient", key)) for key in constants.COEFFICIENTS}
     own = recipe.utilisation
     load = value["utilisation"] if own is None else Span.exactly(own)
     hdd = value["hdd_wh_per_tbh"]
@@ -129,8 +133,7 @@ class CcfWorkshop(Workshop):
         made = Watts(vcpu, *watts, extra, _ONE, _ONE, machine.gpu_count, gpu_idle, gpu_max, _ONE, idle)
         kg = embodied.machine_kg(machine, card, self.settings)
         marks = (self.settings.utilisation_mark, Assumption.EMBODIED_ADDITIVE)
-        text = embodied.machine_kg_text(machine, card, self.settings)
-        return Hardware(made, kg, text, marks, (*machine.factor_ids, *ids))
+        return Hardware(made, kg, marks, (*machine.factor_ids, *ids))
 
     def _by_catalogue(self, machine: MachineType) -> Original:
         """Return the catalogue's processor and largest machine for a family that the original does not know."""
@@ -143,9 +146,8 @@ class CcfWorkshop(Workshop):
         watts, ids = _watts(host.provider, (host.processor,))
         kg = embodied.vcpu_kg(1.0, host.platform_vcpu, host.sockets, self.settings)
         mark = Assumption.EMBODIED_ADDITIVE if host.known else Assumption.EMBODIED_PLATFORM_UNKNOWN
-        text = embodied.vcpu_kg_text(1.0, host.platform_vcpu, host.sockets, self.settings)
         marks = (self.settings.utilisation_mark, mark)
-        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, text, marks, (*host.factor_ids, *ids))
+        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, marks, (*host.factor_ids, *ids))
 
     def hardware_of_card(self, model: str) -> Hardware | NotRated:
         """Return watts of one accelerator card, the catalogue's where the original has none."""
@@ -154,8 +156,7 @@ class CcfWorkshop(Workshop):
             return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
         least, most = _card_watts(model, card)
         watts = Watts(0.0, 0.0, 0.0, 0.0, _ONE, _ONE, 1.0, least, most, _ONE)
-        kg = card.embodied_kgco2e
-        return Hardware(watts, kg, repr(kg), (self.settings.utilisation_mark,), card.factor_ids)
+        return Hardware(watts, card.embodied_kgco2e, (self.settings.utilisation_mark,), card.factor_ids)
 
 
 def _watts(provider: str, processors: tuple[str, ...]) -> tuple[tuple[float, float], tuple[str, ...]]:
@@ -163,9 +164,9 @@ def _watts(provider: str, processors: tuple[str, ...]) -> tuple[tuple[float, flo
     keys = processors
     if not processors or not all(each in constants.WATTS for each in processors):
         keys = (f"default.{provider}" if provider in _PROVIDERS else "default.aws",)
-    pairs = [constants.WATTS[key] for key in keys]
+    pairs = [(constants.number("watts_min", key), constants.number("watts_max", key)) for key in keys]
     ids = tuple(f"ccf.watts_{end}.{key}" for key in keys for end in ("min", "max"))
-    return (fmean(least for least, _ in pairs), fmean(most for _, most in pairs)), ids
+    return (mean([least for least, _ in pairs]), mean([most for _, most in pairs])), ids
 
 
 def _extra_gb(machine: MachineType, original: Original) -> float:
@@ -173,19 +174,20 @@ def _extra_gb(machine: MachineType, original: Original) -> float:
 
     The original counts a chip for each 96 vCPUs, and the surplus of one of them.
     """
-    known = [constants.CHIP_MEMORY_GB.get(each) for each in original.processors]
-    held = [each for each in known if each is not None]
-    default = constants.CHIP_MEMORY_GB[
-        f"default.{machine.provider}" if machine.provider in _PROVIDERS else "default.aws"
-    ]
-    chip = fmean(held) if held and len(held) == len(known) else default
+    names = original.processors
+    if not names or not all(each in constants.CHIP_MEMORY_GB for each in names):
+        names = (f"default.{machine.provider}" if machine.provider in _PROVIDERS else "default.aws",)
+    chip = mean([constants.number("chip_memory", each) for each in names])
     return max(0.0, original.largest_gib / original.chips - chip) * machine.memory_gib / original.largest_gib
 
 
 def _card_watts(model: str | None, card: AcceleratorType | None) -> tuple[float, float]:
     if card is None:
         return 0.0, 0.0
-    return constants.GPU_WATTS.get(card.model) or constants.GPU_WATTS.get(model or "") or (card.idle_w, card.tdp_w)
+    key = next((each for each in (card.model, model) if each in constants.GPU_WATTS), None)
+    if key is None:
+        return card.idle_w, card.tdp_w
+    return constants.number("gpu_watts_min", key), constants.number("gpu_watts_max", key)
 
 
 class CcfReader(Reader):
@@ -210,7 +212,7 @@ class CcfReader(Reader):
         key = f"{region.provider}.{region.region_id}"
         own = value_of(self.recipe.grid, region.provider, region.region_id)
         grid = self.factors.grid(region.provider, region.region_id, period)
-        fixed = constants.GRID.get(key)
+        fixed = constants.number("grid", key) if key in constants.GRID else None
         factor = own if own is not None else fixed if fixed is not None else _of_set(grid)
         if factor is None:
             return None
@@ -228,9 +230,9 @@ class CcfReader(Reader):
 
 def _pue(provider: str, region_id: str) -> tuple[float, str]:
     if provider == "gcp" and region_id in constants.GCP_PUE:
-        return constants.GCP_PUE[region_id], f"ccf.pue.{region_id}"
+        return constants.number("pue", region_id), f"ccf.pue.{region_id}"
     key = f"pue.{provider}" if provider in _PROVIDERS else "pue.aws"
-    return constants.COEFFICIENTS[key][0], f"ccf.coefficient.{key}"
+    return constants.number("coefficient", key), f"ccf.coefficient.{key}"
 
 
 def _of_set(grid: GridFactor | None) -> float | None:

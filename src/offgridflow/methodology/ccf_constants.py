@@ -6,6 +6,7 @@ and core. The watts derive from SPECpower_ssj2008 results. Every constant is a `
 
 from typing import Final
 
+from offgridflow.domain.trace import TermKind, leaf
 from offgridflow.factors.model import Factor
 
 SOURCE: Final = "Cloud Carbon Footprint"
@@ -191,3 +192,10 @@ def _all() -> dict[str, Factor]:
 
 FACTORS: Final[dict[str, Factor]] = _all()
 """Every constant of the profile by its factor id (``ccf.<kind>.<key>``)."""
+
+
+def number(kind: str, key: str) -> float:
+    """Return the value of a constant; while a recording goes on it says which constant it is."""
+    factor = FACTORS[f"ccf.{kind}.{key}"]
+    name = f"{factor.kind} {factor.key}"
+    return leaf(factor.central, TermKind.COEFFICIENT, name, factor.unit, factor_ids=(factor.factor_id,))

@@ -9,8 +9,12 @@ from typing import Final
 
 from offgridflow.domain.model import Span
 from offgridflow.domain.reasons import Assumption
+from offgridflow.domain.trace import Constant, TermKind
 from offgridflow.factors.model import Factor, FactorSet
 from offgridflow.methodology.recipe import HOURS_PER_YEAR, Recipe
+
+HALF: Final = Constant(0.5, "load at which measured watts are compared, and of burstable baselines", TermKind.METHOD)
+"""The load at which the two sets of watts are compared, and to which burstable baselines refer."""
 
 KEYS: Final[dict[str, str]] = {
     "utilisation": "utilisation",
@@ -114,7 +118,7 @@ def _arm_ratio(watts: Factor, factors: FactorSet) -> Span:
     proxy = factors.processor("arm")
     if proxy is None:
         return Span.exactly(1.0)
-    at_half = (proxy.idle_w_per_thread + proxy.max_w_per_thread) / 2
+    at_half = (proxy.idle_w_per_thread + proxy.max_w_per_thread) * HALF
     return watts.span.scaled(1 / at_half)
 
 

@@ -7,21 +7,19 @@ the type, else 1.35 and 1.81. It lies on S as a whole, memory included, because 
 parts of a machine that are metered apart (vCPU and memory of Google) sum to the whole machine.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 from offgridflow.domain.model import Span
 from offgridflow.domain.reasons import Group
+from offgridflow.domain.trace import Constant, TermKind, most, root
 from offgridflow.factors.model import AcceleratorType, MachineType, Processor
-from offgridflow.methodology.coefficients import Settings
+from offgridflow.methodology.coefficients import HALF, Settings
 from offgridflow.methodology.ranges import Spread
 
-HALF: Final = 0.5
-"""The load at which the two sets of watts are compared, and to which burstable baselines refer."""
-
-WATTS_PER_KW: Final = 1000.0
+KW_PER_W: Final = Constant(1 / 1000, "kW in a W")
+_NOTHING: Final = Constant(0.0, "watts are never below nothing", TermKind.METHOD)
 
 ONE: Final = Span(1.0, 1.0, 1.0)
 
@@ -53,7 +51,7 @@ class Watts:
         processor = ratios[0] * self.threads * (self.idle_w + load * (self.max_w - self.idle_w))
         memory = ratios[1] * memory_w_per_gb * self.extra_gb
         card = min(self.gpu_tdp_w, ratios[2] * (self.gpu_idle_w + load * (self.gpu_tdp_w - self.gpu_idle_w)))
-        return max(processor + memory, 0.0) + self.gpu_count * card
+        return _at_least_nothing(processor + memory) + self.gpu_count * card
 
     @cached_property
     def ratios(self) -> tuple[tuple[float, float, float], ...]:
@@ -61,6 +59,11 @@ class Watts:
         spans = (self.cpu_ratio, self.memory_ratio, self.gpu_ratio)
         low, central, high = zip(*((each.low, each.central, each.high) for each in spans), strict=True)
         return low, central, high
+
+
+def _at_least_nothing(watts: float) -> float:
+    """Return watts, or 0 where the memory that is taken off draws more than the processor."""
+    return watts if watts >= 0 else most(watts, _NOTHING)
 
 
 def spread_of(watts: Watts, settings: Settings) -> Spread:
@@ -118,7 +121,7 @@ def _ratio_to(measured: float, plain: Watts, settings: Settings) -> Span | None:
     if ours <= 0 or measured <= 0:
         return None
     ratio = measured / ours
-    return Span(min(1.0, ratio), math.sqrt(ratio), max(1.0, ratio))
+    return Span(min(1.0, ratio), root(ratio), max(1.0, ratio))
 
 
 def _with_ratio(plain: Watts, ratio: Span) -> Watts:
@@ -143,7 +146,7 @@ def _with_cards(plain: Watts, card: AcceleratorType, count: float, settings: Set
 
 def card_ratio(card: AcceleratorType, settings: Settings) -> Span:
     """Return the ratio from linear watts at 50 % to themselves, to 0.75 TDP and to TDP."""
-    linear = (card.idle_w + card.tdp_w) / 2
+    linear = (card.idle_w + card.tdp_w) * HALF
     if linear <= 0:
         return Span.exactly(1.0)
     central = max(1.0, settings.gpu_tdp_share * card.tdp_w / linear)

@@ -55,15 +55,9 @@ def figures_of(reading: Reading, settings: Settings) -> Figures | None:
         return _checked(_given(reading, reading.operational))
     if not all(_in_bounds(part) for part in reading.parts):
         return None
-    overhead = settings.overhead
-    metered = [
-        part.energy_kwh.times(Group.OVERHEAD, overhead).times(Group.PUE, part.site.pue) for part in reading.parts
-    ]
-    operational = [
-        each.times(Group.GRID, part.site.lifecycle) for each, part in zip(metered, reading.parts, strict=True)
-    ]
-    energy, location = total_of(metered), total_of(operational)
-    total = location.plus(reading.embodied_kg)
+    found = spreads_of(reading, settings)
+    metered, location, total = found.metered, found.location, found.total
+    energy = total_of(metered)
     direct = _direct(metered, reading.parts)
     upstream = None if direct is None else location.central - direct
     market = _market(metered, reading.parts, upstream)
@@ -80,10 +74,32 @@ def figures_of(reading: Reading, settings: Settings) -> Figures | None:
             total=spans(total),
             total_market=None if market is None else market + embodied,
             envelope=(total.floor, total.ceiling),
-            water_l=_water(reading.parts, overhead.central),
+            water_l=_water(reading.parts, settings.overhead.central),
             swings=_swings(total),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Spreads:
+    """The energy at the meter of each part, the operational kgCO2e of all, and the total, with what moves them."""
+
+    metered: list[Spread]
+    location: Spread
+    total: Spread
+
+
+def spreads_of(reading: Reading, settings: Settings) -> Spreads:
+    """Return the spreads of a reading that has parts."""
+    metered = [
+        part.energy_kwh.times(Group.OVERHEAD, settings.overhead).times(Group.PUE, part.site.pue)
+        for part in reading.parts
+    ]
+    operational = [
+        each.times(Group.GRID, part.site.lifecycle) for each, part in zip(metered, reading.parts, strict=True)
+    ]
+    location = total_of(operational)
+    return Spreads(metered, location, location.plus(reading.embodied_kg))
 
 
 def _given(reading: Reading, operational: Span) -> Figures:

@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.domain.trace import Constant, TermKind
 from offgridflow.factors.model import MachineType
 from offgridflow.methodology.demand import Accelerator, Demand, Machine, Memory, Vcpu
 from offgridflow.methodology.gcp_text import Meter, Outcome
@@ -55,8 +56,8 @@ _GPU_MODELS: Final = {
 }
 _TPU: Final = re.compile(r"\btpu[ -]?(v\d[ep]?|v5 ?lite|ironwood|trillium)?")
 _ARM: Final = re.compile(r"\barm\b")
-MILLICORES: Final = 1000.0
-HALF: Final = 0.5
+MILLICORES: Final = Constant(1000.0, "millicores in a core")
+HALF: Final = Constant(0.5, "load to which baselines of shared cores refer", TermKind.METHOD)
 """The load to which baselines of shared-core machines refer."""
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from offgridflow.domain.model import Sku
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, Method, NotEstimatedReason
+from offgridflow.domain.trace import Constant
 from offgridflow.domain.units import Conversion, Dimension, conversion_of
 from offgridflow.factors.model import FactorSet
 from offgridflow.methodology.demand import (
@@ -43,7 +44,7 @@ from offgridflow.methodology.generic_parts import (
 
 Outcome = Demand | NotRated
 
-VCPU_PER_OCPU: Final = 2.0
+ARM_OCPU: Final = Constant(0.5, "OCPU of one core over the OCPU of two vCPUs")
 """The unit table takes an OCPU as two vCPUs (x86: one core, two threads; A2: two cores); of an A1 it is one core."""
 
 _SHAPE: Final = re.compile(r"(?:standard|optimized|dense ?i/?o|bm|vm)\b.*?\b([aex]\d{1,2})\b")
@@ -82,7 +83,7 @@ def _shape(meter: _Meter) -> tuple[str | None, float]:
     if match is None:
         return None, 1.0
     processor = _SHAPE_PROCESSORS.get(match[1], "arm" if match[1].startswith("a") else "x86")
-    return processor, 1 / VCPU_PER_OCPU if match[1] == "a1" else 1.0
+    return processor, ARM_OCPU if match[1] == "a1" else 1.0
 
 
 def _oracle_memory(meter: _Meter) -> Outcome | None:

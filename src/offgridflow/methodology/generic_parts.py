@@ -8,11 +8,12 @@ from typing import Final
 from offgridflow.domain.model import Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.domain.trace import Constant
 from offgridflow.domain.units import GIB_TO_GB, Conversion, Dimension
 from offgridflow.factors.model import FactorSet
 from offgridflow.methodology.demand import Component, Demand, Memory, NotRated, Storage, Transfer, Vcpu
 
-GB_PER_TB: Final = 1000.0
+GB_PER_TB: Final = Constant(1000.0, "GB in a TB")
 LARGEST_SIZE: Final = 1e6
 """No machine has as many vCPUs, GiB or accelerators."""
 

@@ -10,10 +10,11 @@ from typing import Final
 
 from offgridflow.domain.model import Span
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Group, Method, NotEstimatedReason
+from offgridflow.domain.trace import Constant
 from offgridflow.factors.model import AcceleratorType, FactorSet, MachineType, Processor
 from offgridflow.methodology import compute, embodied
 from offgridflow.methodology.coefficients import NETWORK, Settings
-from offgridflow.methodology.compute import WATTS_PER_KW, Watts, spread_of
+from offgridflow.methodology.compute import KW_PER_W, Watts, spread_of
 from offgridflow.methodology.demand import (
     Accelerator,
     Component,
@@ -29,7 +30,8 @@ from offgridflow.methodology.machines import Fallback, fallback_of
 from offgridflow.methodology.place import factor_provider
 from offgridflow.methodology.ranges import NOTHING, Spread
 
-THOUSAND: Final = 1000.0
+WH_PER_KWH: Final = Constant(1000.0, "Wh in a kWh")
+PER_THOUSAND: Final = Constant(1 / 1000, "thousands in a one")
 MOST_W_PER_THREAD: Final = 25.0
 """No server thread draws more at the wall, all ranges included; above it a figure is a fault, not an estimate."""
 
@@ -54,7 +56,6 @@ class Hardware:
 
     watts: Watts
     life_kg: float
-    life_text: str
     marks: tuple[Assumption, ...]
     factor_ids: tuple[str, ...]
 
@@ -162,11 +163,7 @@ class Workshop:
         watts = compute.watts_of_machine(machine, processor, card, self.settings, idle=idle)
         marks = self._machine_marks(machine, processor, card, watts)
         ids = (*machine.factor_ids, *processor.factor_ids, *(card.factor_ids if card else ()), *self._server_ids())
-        kg, text = (
-            embodied.machine_kg(machine, card, self.settings),
-            embodied.machine_kg_text(machine, card, self.settings),
-        )
-        return Hardware(watts, kg, text, marks, ids)
+        return Hardware(watts, embodied.machine_kg(machine, card, self.settings), marks, ids)
 
     def _machine_marks(
         self, machine: MachineType, processor: Processor, card: AcceleratorType | None, watts: Watts
@@ -232,9 +229,7 @@ class Workshop:
             (Assumption.EMBODIED_PLATFORM_UNKNOWN, not host.known),
         )
         ids = (*processor.factor_ids, *self._server_ids(), *(host.factor_ids or self._ids("host_vcpu", "host_sockets")))
-        text = embodied.vcpu_kg_text(1.0, host.platform_vcpu, host.sockets, settings)
-        text = f"{text} + {gib!r} * {settings.dram_kg_per_gib!r}"
-        return Hardware(watts, shared + embodied.memory_kg(gib, settings), text, marks, ids)
+        return Hardware(watts, shared + embodied.memory_kg(gib, settings), marks, ids)
 
     def _memory(self, wanted: Memory) -> Pieces:
         hardware = self._remember("memory", self.hardware_of_memory)
@@ -246,8 +241,7 @@ class Workshop:
         """Return watts and embodied kg of one GiB."""
         ids = self._ids("memory", "power_ratio", "dram", "embodied_scale", "lifetime")
         marks = (Assumption.POWER_SPEC_SCALED, Assumption.EMBODIED_ADDITIVE)
-        kg = self.settings.dram_kg_per_gib
-        return Hardware(compute.watts_of_memory(self.settings), kg, repr(kg), marks, ids)
+        return Hardware(compute.watts_of_memory(self.settings), self.settings.dram_kg_per_gib, marks, ids)
 
     def _accelerator(self, wanted: Accelerator) -> Pieces:
         key = ("card", wanted.model)
@@ -263,8 +257,7 @@ class Workshop:
             return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
         marks = _chosen((Assumption.ACCELERATOR_PROXY, card.is_proxy), (self.settings.utilisation_mark, True))
         ids = (*card.factor_ids, *self._ids("gpu_share", "utilisation", "embodied_scale", "lifetime"))
-        kg = card.embodied_kgco2e
-        return Hardware(compute.watts_of_card(card, self.settings), kg, repr(kg), marks, ids)
+        return Hardware(compute.watts_of_card(card, self.settings), card.embodied_kgco2e, marks, ids)
 
     # storage, network, models -----------------------------------------------------------------------------------
 
@@ -280,7 +273,7 @@ class Workshop:
         """Energy ``TBh x Wh/TBh x copies``; the copies are part of the storage group, in energy and in embodied."""
         settings, hours = self.settings, wanted.tb_hours
         watt_hours = settings.wh_per_tbh[wanted.medium]
-        energy = Spread.of(Group.STORAGE, _product(watt_hours, copies).scaled(hours / THOUSAND))
+        energy = Spread.of(Group.STORAGE, _product(watt_hours, copies).scaled(hours / WH_PER_KWH))
         kg_hours = settings.storage_kg_per_tb[wanted.medium] * hours
         kept = "ssd_embodied" if wanted.medium == "ssd" else "hdd_embodied"
         ids = self._ids(wanted.medium, kept, "embodied_scale", "lifetime")
@@ -315,7 +308,7 @@ class Workshop:
             return NotRated(NotEstimatedReason.UNKNOWN_AI_MODEL, wanted.model or "model not named")
         share = self.settings.input_token_share
         weighed = [wanted.output_tokens + each * wanted.input_tokens for each in (share.low, share.central, share.high)]
-        thousands = Span(*weighed).scaled(1 / THOUSAND)
+        thousands = Span(*weighed).scaled(PER_THOUSAND)
         energy = Spread.of(Group.AI, _product(model.it_kwh_per_1k_output_tokens, thousands))
         kg = model.embodied_kgco2e_per_1k_output_tokens
         embodied_kg = Spread.of(Group.AI, thousands.scaled(kg))
@@ -329,7 +322,7 @@ class Workshop:
         """Return the piece of hardware that runs for ``hours``."""
         per_hour = self._per_hour.get(key)
         if per_hour is None:
-            energy = spread_of(hardware.watts, self.settings).scaled(1 / WATTS_PER_KW)
+            energy = spread_of(hardware.watts, self.settings).scaled(KW_PER_W)
             per_hour = (energy, Spread.of(Group.EMBODIED, self.settings.per_hour.scaled(hardware.life_kg)))
             self._per_hour[key] = per_hour
         energy, kg = per_hour

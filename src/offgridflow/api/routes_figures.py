@@ -13,7 +13,7 @@ from offgridflow.api.documents import problems, tabular
 from offgridflow.api.export import Export
 from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form
 from offgridflow.api.paging import Cursor, digest_of, page_of, read_cursor
-from offgridflow.reports.explain import ExplainReport
+from offgridflow.reports.explain import step_records
 from offgridflow.reports.inventory import inventory
 from offgridflow.reports.inventory_page import records_of
 from offgridflow.reports.previous import with_previous
@@ -186,29 +186,9 @@ def explain(reader: Reader, query: Annotated[params.ExplainQuery, Query()]) -> R
 
     def make() -> tuple[Record, "Sequence[Record]"]:
         found = reader.service.explain(edition, reader.caller.restriction, question, query.name, query.most)
-        return {**found.to_json(), "ledger_version": edition.version}, steps_of(found)
+        return {**found.to_json(), "ledger_version": edition.version}, step_records(found)
 
     return reader.answer(edition, query.format, make)
-
-
-def steps_of(found: ExplainReport) -> list[Record]:
-    """Return an explanation with one row per step of arithmetic."""
-    return [
-        {
-            "provider": item.sku.provider,
-            "service_name": item.sku.service_name,
-            "sku_meter": item.sku.sku_meter,
-            "region_id": item.sku.region_id,
-            "month": str(item.month),
-            "step": step.name,
-            "expression": step.expression,
-            "value": step.value,
-            "unit": step.unit,
-            "factor_ids": " ".join(step.factor_ids),
-        }
-        for item in found.skus
-        for step in item.explanation.steps
-    ]
 
 
 @router.get("/whatif", responses={200: tabular(schemas.Compared), **problems(422, 503)}, response_class=Response)

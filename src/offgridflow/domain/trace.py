@@ -137,9 +137,13 @@ class Recorded(Constant):
         return self._with("-", self._node_of(other), self.node, float(other) - float(self))
 
     def __mul__(self, other: float, /) -> float:
+        if _is(other, 0):
+            return 0.0
         return self if _is(other, 1) else self._times(self.node, self._node_of(other), float(self) * float(other))
 
     def __rmul__(self, other: float, /) -> float:
+        if _is(other, 0):
+            return 0.0
         return self if _is(other, 1) else self._times(self._node_of(other), self.node, float(other) * float(self))
 
     def __truediv__(self, other: float, /) -> float:

@@ -13,18 +13,18 @@ from typing import Final
 from offgridflow.domain.model import Sku, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
-from offgridflow.domain.trace import mean
+from offgridflow.domain.trace import TermKind, leaf, mean
 from offgridflow.domain.units import GIB_TO_GB, Dimension, conversion_of
 from offgridflow.factors.model import AcceleratorType, FactorSet, GridFactor, MachineType
 from offgridflow.methodology import ccf_constants as constants
 from offgridflow.methodology import embodied
 from offgridflow.methodology.ccf_machines import Original, original_of
-from offgridflow.methodology.coefficients import HALF, Settings
+from offgridflow.methodology.coefficients import HALF, NETWORK, Settings
 from offgridflow.methodology.compute import Watts
 from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Tokens, Transfer, Vcpu
 from offgridflow.methodology.pieces import Hardware, Host, Workshop
 from offgridflow.methodology.place import Place
-from offgridflow.methodology.reading import Reader
+from offgridflow.methodology.reading import Reader, Reading
 from offgridflow.methodology.recipe import Recipe, value_of
 from offgridflow.methodology.site import Site
 
@@ -88,10 +88,14 @@ def embodied_kg(
 
 def copies_of(sku: Sku) -> float:
     """Return the original's replication factor of a SKU."""
+    key = _copies_key(sku)
+    return 1.0 if key is None else constants.number("copies", key)
+
+
+def _copies_key(sku: Sku) -> str | None:
     text = " ".join(part for part in (sku.service_code, sku.service_name, sku.sku_meter) if part).lower()
     found = (key for key, provider, pattern in _PATTERNS if provider == sku.provider and pattern.search(text))
-    key = next(found, None)
-    return 1.0 if key is None else constants.number("copies", key)
+    return next(found, None)
 
 
 def _exact(settings: Settings, recipe: Recipe) -> Settings:
@@ -113,7 +117,21 @@ def _exact(settings: Settings, recipe: Recipe) -> Settings:
         },
         overhead=_ONE,
         per_hour=Span.exactly(settings.per_hour.central),
+        ids={**settings.ids, **_exact_ids(settings)},
     )
+
+
+def _exact_ids(settings: Settings) -> dict[str, str]:
+    """Return the factor ids of the original's coefficients by our names of them."""
+    keys = {
+        "utilisation": "utilisation",
+        "memory": "memory_w_per_gb",
+        "hdd": "hdd_wh_per_tbh",
+        "archive": "hdd_wh_per_tbh",
+        "ssd": "ssd_wh_per_tbh",
+        **{NETWORK + kind: "network_kwh_per_gb" for kind in settings.kwh_per_gb if kind in _OUTBOUND},
+    }
+    return {name: f"ccf.coefficient.{key}" for name, key in keys.items()}
 
 
 class CcfWorkshop(Workshop):
@@ -133,7 +151,9 @@ class CcfWorkshop(Workshop):
         made = Watts(vcpu, *watts, extra, _ONE, _ONE, machine.gpu_count, gpu_idle, gpu_max, _ONE, idle)
         kg = embodied.machine_kg(machine, card, self.settings)
         marks = (self.settings.utilisation_mark, Assumption.EMBODIED_ADDITIVE)
-        return Hardware(made, kg, marks, (*machine.factor_ids, *ids))
+        ids += _chip_ids(machine, original) if extra else ()
+        ids += (*(card.factor_ids if card else ()), *_card_ids(machine.gpu_model, card), *self.disk_ids(machine))
+        return Hardware(made, kg, marks, (*machine.factor_ids, *ids, *self._server_ids()))
 
     def _by_catalogue(self, machine: MachineType) -> Original:
         """Return the catalogue's processor and largest machine for a family that the original does not know."""
@@ -147,7 +167,8 @@ class CcfWorkshop(Workshop):
         kg = embodied.vcpu_kg(1.0, host.platform_vcpu, host.sockets, self.settings)
         mark = Assumption.EMBODIED_ADDITIVE if host.known else Assumption.EMBODIED_PLATFORM_UNKNOWN
         marks = (self.settings.utilisation_mark, mark)
-        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, marks, (*host.factor_ids, *ids))
+        shared = host.factor_ids or self._ids("host_vcpu", "host_sockets")
+        return Hardware(Watts(1.0, *watts, 0.0, _ONE, _ONE), kg, marks, (*shared, *ids, *self._server_ids()))
 
     def hardware_of_card(self, model: str) -> Hardware | NotRated:
         """Return watts of one accelerator card, the catalogue's where the original has none."""
@@ -156,7 +177,12 @@ class CcfWorkshop(Workshop):
             return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
         least, most = _card_watts(model, card)
         watts = Watts(0.0, 0.0, 0.0, 0.0, _ONE, _ONE, 1.0, least, most, _ONE)
-        return Hardware(watts, card.embodied_kgco2e, (self.settings.utilisation_mark,), card.factor_ids)
+        ids = (*card.factor_ids, *_card_ids(model, card), *self._ids("utilisation", "embodied_scale", "lifetime"))
+        return Hardware(watts, card.embodied_kgco2e, (self.settings.utilisation_mark,), ids)
+
+    def _server_ids(self) -> tuple[str, ...]:
+        names = ("utilisation", "memory", "server", "socket", "dram", "dram_included")
+        return self._ids(*names, "embodied_scale", "lifetime")
 
 
 def _watts(provider: str, processors: tuple[str, ...]) -> tuple[tuple[float, float], tuple[str, ...]]:
@@ -174,20 +200,43 @@ def _extra_gb(machine: MachineType, original: Original) -> float:
 
     The original counts a chip for each 96 vCPUs, and the surplus of one of them.
     """
+    chip = mean([constants.number("chip_memory", each) for each in _chips_of(machine, original)])
+    largest = leaf(original.largest_gib, TermKind.METHOD, f"memory of the largest of {machine.family} there", "GiB")
+    return max(0.0, largest / _chip_count(original) - chip) * machine.memory_gib / largest
+
+
+def _chip_count(original: Original) -> float:
+    return leaf(original.chips, TermKind.METHOD, "chips of the largest, one for each 96 vCPUs", "chips")
+
+
+def _chips_of(machine: MachineType, original: Original) -> tuple[str, ...]:
+    """Return the processors whose memory counts; the default where one of a mix has none."""
     names = original.processors
-    if not names or not all(each in constants.CHIP_MEMORY_GB for each in names):
-        names = (f"default.{machine.provider}" if machine.provider in _PROVIDERS else "default.aws",)
-    chip = mean([constants.number("chip_memory", each) for each in names])
-    return max(0.0, original.largest_gib / original.chips - chip) * machine.memory_gib / original.largest_gib
+    if names and all(each in constants.CHIP_MEMORY_GB for each in names):
+        return names
+    return (f"default.{machine.provider}" if machine.provider in _PROVIDERS else "default.aws",)
+
+
+def _chip_ids(machine: MachineType, original: Original) -> tuple[str, ...]:
+    return tuple(f"ccf.chip_memory.{each}" for each in _chips_of(machine, original))
 
 
 def _card_watts(model: str | None, card: AcceleratorType | None) -> tuple[float, float]:
     if card is None:
         return 0.0, 0.0
-    key = next((each for each in (card.model, model) if each in constants.GPU_WATTS), None)
+    key = _card_key(model, card)
     if key is None:
         return card.idle_w, card.tdp_w
     return constants.number("gpu_watts_min", key), constants.number("gpu_watts_max", key)
+
+
+def _card_key(model: str | None, card: AcceleratorType) -> str | None:
+    return next((each for each in (card.model, model) if each in constants.GPU_WATTS), None)
+
+
+def _card_ids(model: str | None, card: AcceleratorType | None) -> tuple[str, ...]:
+    key = None if card is None else _card_key(model, card)
+    return () if key is None else (f"ccf.gpu_watts_min.{key}", f"ccf.gpu_watts_max.{key}")
 
 
 class CcfReader(Reader):
@@ -197,6 +246,14 @@ class CcfReader(Reader):
         super().__init__(factors, recipe)
         self.settings = _exact(self.settings, recipe)
         self.workshop = CcfWorkshop(factors, self.settings)
+
+    def read(self, sku: Sku, period: Month) -> Reading | NotRated:
+        """Return the SKU read and placed; the original's copies of stored data are among its factors."""
+        found, key = super().read(sku, period), _copies_key(sku)
+        if isinstance(found, NotRated) or key is None:
+            return found
+        stores = any(piece.origin is not None and isinstance(piece.origin.component, Storage) for piece in found.pieces)
+        return replace(found, factor_ids=tuple(sorted({*found.factor_ids, f"ccf.copies.{key}"}))) if stores else found
 
     def components_of(self, sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
         """Return the components as the original counts them, or say what it has nothing for."""
@@ -250,6 +307,7 @@ def _own_size(sku: Sku) -> tuple[Component, ...] | None:
     if rule is None or unit is None or unit.dimension not in _TIMES:
         return None
     vcpu, processor = rule
+    vcpu = leaf(vcpu, TermKind.METHOD, "vCPUs of one unit, by the original", "vCPU")
     return (Vcpu(unit.multiplier * vcpu, processor),)
 
 

@@ -56,7 +56,8 @@ class Settings:
     ``utilisation`` is a share; ``power_ratio`` central and high watts over SPECpower watts; ``arm_ratio`` the same for
     Arm processors, whose one proxy has its own range; ``overhead`` a factor on IT energy; ``per_hour`` the share of
     embodied kilograms that one hour carries; ``host_vcpu`` and ``host_sockets`` the host of a vCPU whose machine is not
-    named.
+    named. ``ids`` are the factors of each coefficient, ``arm_ids`` those of the Arm ratio; ``short_life`` says that
+    hardware is written off over four years.
     """
 
     utilisation: Span
@@ -79,6 +80,8 @@ class Settings:
     input_token_share: Span
     utilisation_mark: Assumption
     ids: dict[str, str]
+    arm_ids: tuple[str, ...]
+    short_life: bool
 
 
 NETWORK: Final = "network_"
@@ -110,7 +113,15 @@ def settings_of(factors: FactorSet, recipe: Recipe) -> Settings:
         input_token_share=found["input_share"].span,
         utilisation_mark=Assumption.UTILISATION_DEFAULT if own is None else Assumption.UTILISATION_USER,
         ids={name: factor.factor_id for name, factor in found.items()},
+        arm_ids=_arm_ids(found["arm_power"], factors),
+        short_life=recipe.short_life,
     )
+
+
+def _arm_ids(watts: Factor, factors: FactorSet) -> tuple[str, ...]:
+    """Return the factors of the ratios of Arm processors."""
+    proxy = factors.processor("arm")
+    return (watts.factor_id, *(proxy.factor_ids if proxy else ()))
 
 
 def _arm_ratio(watts: Factor, factors: FactorSet) -> Span:

@@ -48,10 +48,16 @@ class Watts:
 
     def at(self, ratios: tuple[float, float, float], load: float, memory_w_per_gb: float) -> float:
         """Return watts for (processor, memory, accelerator) ratios, a load (0..1) and watts per GB."""
-        processor = ratios[0] * self.threads * (self.idle_w + load * (self.max_w - self.idle_w))
-        memory = ratios[1] * memory_w_per_gb * self.extra_gb
+        processor = memory = 0.0
+        if self.threads:
+            processor = ratios[0] * self.threads * (self.idle_w + load * (self.max_w - self.idle_w))
+        if self.extra_gb:
+            memory = ratios[1] * memory_w_per_gb * self.extra_gb
+        watts = _at_least_nothing(processor + memory)
+        if not self.gpu_count:
+            return watts
         card = min(self.gpu_tdp_w, ratios[2] * (self.gpu_idle_w + load * (self.gpu_tdp_w - self.gpu_idle_w)))
-        return _at_least_nothing(processor + memory) + self.gpu_count * card
+        return watts + self.gpu_count * card
 
     @cached_property
     def ratios(self) -> tuple[tuple[float, float, float], ...]:

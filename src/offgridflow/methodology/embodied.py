@@ -39,6 +39,12 @@ def effective_vcpu(machine: MachineType) -> float:
 def machine_kg(machine: MachineType, card: AcceleratorType | None, settings: Settings) -> float:
     """Return kg of a machine's share of its host, its memory, its local disks and its accelerators."""
     shared = vcpu_kg(effective_vcpu(machine), machine.platform_vcpu, machine.sockets, settings)
-    disks = machine.ssd_tb * settings.storage_kg_per_tb["ssd"] + machine.hdd_drives * settings.hdd_kg_per_drive
     cards = machine.gpu_count * card.embodied_kgco2e if card is not None else 0.0
-    return shared + memory_kg(machine.memory_gib, settings) + disks + cards
+    return shared + memory_kg(machine.memory_gib, settings) + disks_kg(machine, settings) + cards
+
+
+def disks_kg(machine: MachineType, settings: Settings) -> float:
+    """Return kg of a machine's local disks."""
+    ssd = machine.ssd_tb * settings.storage_kg_per_tb["ssd"] if machine.ssd_tb else 0.0
+    hdd = machine.hdd_drives * settings.hdd_kg_per_drive if machine.hdd_drives else 0.0
+    return ssd + hdd

@@ -150,6 +150,8 @@ class _Book:
         return text, 1 if value < 0 else _ATOM
 
     def _unnamed(self, value: float) -> Leaf:
+        if value == 0:
+            return Leaf(TermKind.METHOD, "nothing: outside of the boundary", "", value, value)
         kind = TermKind.BILL if value in self._in_bill else TermKind.METHOD
         name = "read in the bill" if kind is TermKind.BILL else "rule of the method for this meter"
         return Leaf(kind, name, "", value, value)

@@ -163,7 +163,14 @@ class Workshop:
         watts = compute.watts_of_machine(machine, processor, card, self.settings, idle=idle)
         marks = self._machine_marks(machine, processor, card, watts)
         ids = (*machine.factor_ids, *processor.factor_ids, *(card.factor_ids if card else ()), *self._server_ids())
+        ids += (*self.disk_ids(machine), *(self.settings.arm_ids if processor.is_arm else ()))
+        ids += self._ids("gpu_share") if card and machine.gpu_count > 0 else ()
         return Hardware(watts, embodied.machine_kg(machine, card, self.settings), marks, ids)
+
+    def disk_ids(self, machine: MachineType) -> tuple[str, ...]:
+        """Return the factors of a machine's local disks, none where it has none."""
+        held = (("ssd_embodied", machine.ssd_tb), ("hdd_drive", machine.hdd_drives))
+        return self._ids(*(name for name, count in held if count))
 
     def _machine_marks(
         self, machine: MachineType, processor: Processor, card: AcceleratorType | None, watts: Watts
@@ -229,6 +236,7 @@ class Workshop:
             (Assumption.EMBODIED_PLATFORM_UNKNOWN, not host.known),
         )
         ids = (*processor.factor_ids, *self._server_ids(), *(host.factor_ids or self._ids("host_vcpu", "host_sockets")))
+        ids += settings.arm_ids if processor.is_arm else ()
         return Hardware(watts, shared + embodied.memory_kg(gib, settings), marks, ids)
 
     def _memory(self, wanted: Memory) -> Pieces:
@@ -343,7 +351,8 @@ class Workshop:
         return self._ids(*names, "embodied_scale", "lifetime")
 
     def _ids(self, *names: str) -> tuple[str, ...]:
-        return tuple(self.settings.ids[name] for name in names)
+        both = ("lifetime_4y",) if self.settings.short_life and "lifetime" in names else ()
+        return tuple(self.settings.ids[name] for name in (*names, *both))
 
 
 def _too_hot(watts: Watts) -> bool:

@@ -6,13 +6,14 @@ the ledger's rate is the very rate that is explained.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, Rate, Sku, Span
+from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, Rate, Sku, Span, Step, Term
 from offgridflow.domain.periods import Month
+from offgridflow.domain.trace import TermKind
 from offgridflow.reports.figures import plain
 from offgridflow.reports.records import product, records, sku_of
 from offgridflow.reports.scope import scope_of
@@ -61,6 +62,12 @@ class ExplainedSku:
             return None
         return self.usage.rate_id == self.explanation.rate.rate_id
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the rate, and the product with the quantity where the ledger used that rate."""
+        product_step = _product_step(self)
+        return (*self.explanation.steps, *([] if product_step is None else [product_step]))
+
     def to_json(self) -> dict[str, object]:
         """Return the JSON shape."""
         rate = self.explanation.rate
@@ -71,16 +78,7 @@ class ExplainedSku:
             "rate": rate_json(rate),
             "same_rate_as_ledger": self.same_rate,
             "detail": self.explanation.detail or None,
-            "steps": [
-                {
-                    "name": step.name,
-                    "expression": step.expression,
-                    "value": step.value,
-                    "unit": step.unit,
-                    "factor_ids": step.factor_ids,
-                }
-                for step in self.explanation.steps
-            ],
+            "steps": [step_json(step) for step in self.steps],
             "factors": [factor_json(factor) for factor in self.explanation.factors],
         }
 
@@ -147,6 +145,21 @@ def explain_sku(explainer: Explainer, sku: Sku, month: Month, quantity: Decimal)
     return ExplainedSku(sku, month, usage, explanation)
 
 
+def _product_step(item: ExplainedSku) -> Step | None:
+    """Return ``quantity x rate`` as the last step; None without a figure, or where the ledger used another rate."""
+    usage, total, unit = item.usage, item.explanation.rate.total_kgco2e, item.sku.consumed_unit or "units"
+    if usage is None or usage.consumed_quantity is None or usage.total_kgco2e is None or total is None:
+        return None
+    if item.same_rate is False:
+        return None
+    quantity, rate = plain(usage.consumed_quantity), repr(float(total.central))
+    terms = (
+        Term(quantity, TermKind.QUANTITY, "quantity of the bill", unit, None, None),
+        Term(rate, TermKind.RESULT, "total_kgco2e", "kgCO2e", None, None),
+    )
+    return Step("kgCO2e of the quantity", f"{quantity} * {rate}", float(usage.total_kgco2e), "kgCO2e", (), terms)
+
+
 # JSON ---------------------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +171,61 @@ def _sku_json(sku: Sku) -> dict[str, object]:
 
 def _usage_json(usage: Usage) -> dict[str, object]:
     return {name: getattr(usage, name) for name in Usage.__slots__}
+
+
+def step_json(step: Step) -> dict[str, object]:
+    """Return a step; ``numbers`` say of every number of the expression, in its order, what it is."""
+    return {
+        "name": step.name,
+        "expression": step.expression,
+        "value": step.value,
+        "unit": step.unit,
+        "factor_ids": step.factor_ids,
+        "numbers": [dataclasses.asdict(term) for term in step.terms],
+    }
+
+
+def step_records(report: ExplainReport) -> list[dict[str, object]]:
+    """Return one row per step and, below it, one per number of its expression with range, source and licence."""
+    return [row for item in report.skus for step in item.steps for row in _rows_of(item, step)]
+
+
+def _rows_of(item: ExplainedSku, step: Step) -> Iterator[dict[str, object]]:
+    factors = {factor.factor_id: factor for factor in item.explanation.factors}
+    sku: dict[str, object] = {
+        "provider": item.sku.provider,
+        "service_name": item.sku.service_name,
+        "sku_meter": item.sku.sku_meter,
+        "region_id": item.sku.region_id,
+        "month": str(item.month),
+        "step": step.name,
+    }
+    yield {
+        **sku,
+        "expression": step.expression,
+        "value": step.value,
+        "unit": step.unit,
+        "factor_ids": " ".join(step.factor_ids),
+    }
+    for term in step.terms:
+        known = [factors[each] for each in term.factor_ids if each in factors]
+        yield {
+            **sku,
+            "number": term.text,
+            "kind": term.kind,
+            "name": term.name,
+            "unit": term.unit,
+            "low": term.low,
+            "high": term.high,
+            "factor_ids": " ".join(term.factor_ids),
+            "source": _joined(factor.source for factor in known),
+            "source_ref": _joined(factor.source_ref for factor in known),
+            "licence": _joined(factor.licence for factor in known),
+        }
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(texts))
 
 
 def span_json(span: Span | None) -> dict[str, object] | None:
@@ -228,12 +296,23 @@ def _sku_text(item: ExplainedSku) -> Iterable[str]:
         yield f"  assumptions: {', '.join(rate.assumptions)}"
     yield ""
     yield f"  One {sku.consumed_unit or 'unit'}:"
-    for step in item.explanation.steps:
-        yield f"    {step.name}"
-        if step.expression != repr(step.value):
-            yield f"      = {step.expression}"
-        yield f"      = {plain(step.value)} {step.unit}" + _cited(step.factor_ids, item.explanation.factors)
+    for step in item.steps:
+        yield from _step_text(step, item.explanation.factors)
     yield from _factor_text(item.explanation.factors)
+
+
+def _step_text(step: Step, factors: Sequence["Factor"]) -> Iterable[str]:
+    """Write a step, and below it what each number is that is not the result of a step above."""
+    yield f"    {step.name}"
+    if step.expression != repr(step.value):
+        yield f"      = {step.expression}"
+    yield f"      = {plain(step.value)} {step.unit}"
+    for term in dict.fromkeys(step.terms):
+        bounds = "" if term.low == term.high else f" ({term.low!r} to {term.high!r})"
+        of = "result above: " if term.kind is TermKind.RESULT else "" if term.factor_ids else f"{term.kind}: "
+        yield f"        {term.text} {of}{term.name}{f', {term.unit}' if term.unit else ''}{bounds}" + _cited(
+            term.factor_ids, factors
+        )
 
 
 def _usage_text(item: ExplainedSku) -> Iterable[str]:
@@ -253,7 +332,7 @@ def _usage_text(item: ExplainedSku) -> Iterable[str]:
 def _cited(factor_ids: Sequence[str], factors: Sequence["Factor"]) -> str:
     numbers = {factor.factor_id: index for index, factor in enumerate(factors, start=1)}
     cited = [f"[{number}]" for number in sorted({numbers[each] for each in factor_ids if each in numbers})]
-    return "  " + "".join(cited) if cited else ""
+    return " " + "".join(cited) if cited else ""
 
 
 def _factor_text(factors: Sequence["Factor"]) -> Iterable[str]:
@@ -262,7 +341,7 @@ def _factor_text(factors: Sequence["Factor"]) -> Iterable[str]:
         yield "  Factors:"
     for index, factor in enumerate(factors, start=1):
         yield (
-            f"    [{index}] {factor.kind} {factor.key}: {plain(factor.central)} {factor.unit} "
+            f"    [{index}] {factor.factor_id}: {plain(factor.central)} {factor.unit} "
             f"({plain(factor.low)} to {plain(factor.high)}), {factor.boundary}, {factor.vintage}, {factor.evidence}"
         )
         yield f"        {factor.source}, {factor.source_ref}; licence {factor.licence}"

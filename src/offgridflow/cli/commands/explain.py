@@ -20,7 +20,7 @@ from offgridflow.cli.session import kitchen, open_ledger
 from offgridflow.domain.errors import UsageError
 from offgridflow.domain.model import Sku, SkuAttributes
 from offgridflow.domain.periods import Month
-from offgridflow.reports.explain import MOST, Explainer, ExplainReport, as_text, explain_cell, explain_sku
+from offgridflow.reports.explain import MOST, Explainer, ExplainReport, as_text, explain_cell, explain_sku, step_records
 
 ORDER = 32
 
@@ -113,21 +113,5 @@ def _quantity(text: str) -> Decimal:
 
 
 def answer_of(found: ExplainReport) -> Answer:
-    """Return the explanation as it is shown; CSV has one line per step."""
-    records = [
-        {
-            "provider": item.sku.provider,
-            "service_name": item.sku.service_name,
-            "sku_meter": item.sku.sku_meter,
-            "region_id": item.sku.region_id,
-            "month": str(item.month),
-            "step": step.name,
-            "expression": step.expression,
-            "value": step.value,
-            "unit": step.unit,
-            "factor_ids": " ".join(step.factor_ids),
-        }
-        for item in found.skus
-        for step in item.explanation.steps
-    ]
-    return Answer(found.to_json(), records, text=as_text(found))
+    """Return the explanation as it is shown; CSV has one line per step and one per number of its expression."""
+    return Answer(found.to_json(), step_records(found), text=as_text(found))

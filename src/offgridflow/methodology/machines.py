@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
+from offgridflow.domain.trace import TermKind, leaf
 from offgridflow.factors.model import FactorSet, MachineType
 from offgridflow.methodology.demand import Component, Machine, Memory, NotRated, Vcpu
 
@@ -64,6 +65,8 @@ def fallback_of(wanted: Machine, provider: str, factors: FactorSet) -> Fallback 
     family = family_of(provider, wanted.instance_type)
     from_bill = wanted.vcpu if wanted.vcpu is not None and 0 < wanted.vcpu <= _MOST_VCPU else None
     vcpu = from_bill if from_bill is not None else vcpu_of_name(provider, wanted.instance_type)
+    if vcpu is not None and from_bill is None:
+        vcpu = leaf(vcpu, TermKind.BILL, f"vCPUs that the name {wanted.instance_type} tells", "vCPU")
     size = Assumption.VCPU_FROM_BILL if from_bill is not None else Assumption.VCPU_FROM_NAME
     members = factors.family(provider, family) if family is not None else ()
     if members and vcpu is not None:

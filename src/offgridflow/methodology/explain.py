@@ -4,7 +4,7 @@ The SKU is read once more with numbers that remember how they were made (``domai
 that ran, not a second telling of it. Each step's expression holds numbers, ``+ - * / ( )``, ``sqrt``, ``min`` and
 ``max`` only, and evaluates to the step's value (to rounding in the last digits); its terms say of each number, in
 order, whether it is the result of an earlier step, a coefficient, a conversion, a rule of the method, a setting of the
-user's or a number of the bill. The last steps are the figures of the rate itself, exactly.
+user's or a number of the bill. The steps named like columns are the figures of the rate itself, exactly.
 """
 
 import re

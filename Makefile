@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.demo-installed
 DEV_STAMP := $(VENV)/.dev-installed
 
-.PHONY: help setup demo test check lint types layers deps docs cover bench sim soak lock clean
+.PHONY: help setup demo test golden check lint types layers deps docs cover bench sim soak lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -31,6 +31,9 @@ demo: setup  ## sample bills of three clouds in, a report out
 
 test: $(DEV_STAMP)  ## all tests, in random order, warnings are errors
 	$(BIN)/python -m pytest
+
+golden: $(DEV_STAMP)  ## three clouds on this machine -> ledger -> CLI = API = sum over the raw bills, printed
+	$(BIN)/python -m pytest -q -s -p no:randomly --show-capture=no tests/acceptance/test_golden_path.py
 
 lint: $(DEV_STAMP)  ## ruff, every rule on
 	$(BIN)/ruff check .

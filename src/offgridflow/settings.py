@@ -167,6 +167,7 @@ class RunSettings(Strict):
     lock_wait_seconds: float = Field(default=3600, ge=0)
     lock_dsn: SecretStr | None = None
     state: Path | None = None
+    history_days: int = Field(default=400, ge=1, le=36_500)
 
 
 class AlertSettings(Strict):

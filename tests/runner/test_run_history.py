@@ -1,6 +1,12 @@
 """Laws of runs: what is noted, what is held and until when, what stops whom."""
 
+import os
 import random
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +18,7 @@ from offgridflow.cloud.errors import Failure, error_of
 from offgridflow.domain.errors import InputError, LedgerError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.pipeline.failures import RetryClass, retry_class_of
 from offgridflow.pipeline.locks import alive
+from offgridflow.pipeline.model import PeriodResult
 from offgridflow.pipeline.runner import settings_digest
 from offgridflow.pipeline.runs import RunStore
 from offgridflow.testing import SimulatedTime
@@ -132,6 +139,67 @@ def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:
     store.begin("two", "run", at, {})
     assert {run["run_id"]: run["status"] for run in store.newest()} == {"one": "interrupted", "two": "interrupted"}
     assert list(tmp_path.glob("*.alive")) == []
+
+
+def test_a_history_lets_go_of_what_is_too_old(tmp_path: Path) -> None:
+    """What is older than it is kept goes with the next run: runs, steps, alerts. What lives stays, and who is next."""
+    store = RunStore(tmp_path, timedelta(days=30))
+    then, at = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 31, 0, 0, 1, tzinfo=UTC)
+    done = [PeriodResult("a", "2025-01", "aws", "x", "USD", "committed")]
+    with store.living("living"):
+        for name, instant in (("dead", None), ("old", then), ("scheduled", then + timedelta(hours=1))):
+            with store.living(name):
+                store.begin(name, "run", then, {})
+                store.note(name, then, done, frozenset())
+                if instant is not None:
+                    store.note_schedule(name, instant)
+                    store.finish(name, "ok", then)
+        store.begin("living", "run", then, {})
+        store.begin("young", "run", then + timedelta(days=1), {})
+        store.add_alerts("old", then, {"old": "{}"})
+        store.add_alerts("young", at, {"young": "{}"})
+        assert len(store.newest()) == 5
+        store.begin("next", "run", at, {})
+        assert [run["run_id"] for run in store.newest()] == ["next", "young", "living", "scheduled"]
+        assert store.last_scheduled() == then + timedelta(hours=1)
+    assert store.known_alerts() == {"young"}
+    store.begin("later", "run", at, {})
+    assert [run["run_id"] for run in store.newest()] == ["later", "next", "young", "scheduled"]
+    with sqlite3.connect(tmp_path / "runs.sqlite") as con:
+        assert con.execute("SELECT run_id FROM steps").fetchall() == [("scheduled",)]
+    con.close()
+
+
+_NOBODY = """
+import os, sys
+from pathlib import Path
+from offgridflow.pipeline.runs import RunStore
+os.setuid(65534)
+print([run["run_id"] for name in sys.argv[1:] for run in RunStore(Path(name)).newest()])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to give up root's rights")
+def test_who_may_not_write_reads_the_history() -> None:
+    """Without the right to write, the history is read as it is, while a run writes and after; without one it is empty.
+
+    Nothing is made there.
+    """
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        folder = Path(parent) / "runs"
+        folder.mkdir(mode=0o755)
+        RunStore(folder).begin("one", "run", datetime(2026, 1, 1, tzinfo=UTC), {})
+        command = [sys.executable, "-c", _NOBODY, str(folder), str(Path(parent) / "none")]
+        unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
+        with closing(sqlite3.connect(folder / "runs.sqlite")) as writer:
+            writer.execute("INSERT INTO checks VALUES ('a', 'b')")
+            writer.commit()
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=unmeasured)
+            assert (done.stdout, done.stderr) == ("['one']\n", "")
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=unmeasured)
+        assert (done.stdout, done.stderr) == ("['one']\n", "")
+        assert [path.name for path in Path(parent).iterdir()] == ["runs"]
 
 
 def test_a_broken_history_says_so_and_costs_no_figure(tmp_path: Path) -> None:

@@ -5,14 +5,18 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
+from types import TracebackType
 from typing import Any
 
+from offgridflow.cli.failures import show_unexpected
+from offgridflow.cli.main import run
 from offgridflow.cloud.door import Door
 from offgridflow.connectors.registry import connect
 from offgridflow.domain.errors import LedgerError
@@ -155,6 +159,42 @@ def run_as_nobody(folder: str) -> None:
     _run_a_twin(folder)
 
 
+SDKS = ("boto3", "azure.core", "azure.identity", "azure.storage.blob", "google.cloud.bigquery")
+"""Slow to import, so that they are imported once for all processes."""
+
+
+class _LastResort:
+    """Ends the process as the command does where something went wrong that nobody foresaw."""
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or error is None or kind is SystemExit:
+            return
+        show_unexpected(kind, error, trace)
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def run_command_once_traced(folder: str, arguments: Sequence[str]) -> None:
+    """Run the command line in a folder once a debugger has attached (as a process of its own).
+
+    What it writes goes to the files ``stdout`` and ``stderr`` there.
+    """
+    os.chdir(folder)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        with Path(name).open("wb") as file:
+            os.dup2(file.fileno(), number)
+    kitchen()
+    while "TracerPid:\t0\n" in Path("/proc/self/status").read_text():
+        time.sleep(0.005)
+    with _LastResort():
+        sys.exit(run(list(arguments)))
+
+
 class Crew:
     """Processes from a server that has imported everything and started nothing.
 
@@ -164,7 +204,7 @@ class Crew:
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["support.crew"])
+        self._context.set_forkserver_preload(["support.crew", *SDKS])
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - Event, Queue and the like, as the context makes them
         return getattr(self._context, name)

@@ -5,11 +5,12 @@ is committed, the ledger alone says.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,11 @@ CREATE TABLE IF NOT EXISTS alerts (
 ) STRICT;
 """
 _PATIENCE_SECONDS: Final = 30.0
+_LAST_SCHEDULED: Final = """
+    SELECT run_id FROM runs WHERE scheduled_for IS NOT NULL AND finished_at IS NOT NULL AND stopped = 0
+    ORDER BY scheduled_for DESC LIMIT 1
+"""
+KEPT: Final = timedelta(days=400)
 RUNNING: Final = "running"
 INTERRUPTED: Final = "interrupted"
 
@@ -64,20 +70,24 @@ class RunStore:
     """The history of one ledger's runs. Connections are opened per use; safe among threads and processes.
 
     Args:
-        folder: where ``runs.sqlite`` and the lock files of running runs lie; made where it is not there.
+        folder: where ``runs.sqlite`` and the lock files of running runs lie; made where it is not there. Where it may
+            not be written, the history is read as it is.
+        kept: how long runs and alerts are kept. A run that lives is kept, and the last one of the schedule.
 
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kept: timedelta = KEPT) -> None:
         self.folder = folder
+        self._kept = kept
         self._path = folder / "runs.sqlite"
         self._is_ready = False
 
     def begin(self, run_id: str, origin: str, at: datetime, options: Mapping[str, object]) -> None:
-        """Note that a run has begun. Call it within ``living``."""
+        """Note that a run has begun, and let go of what is too old. Call it within ``living``."""
         row = (run_id, origin, at.isoformat(), RUNNING, json.dumps(options, sort_keys=True, default=str))
         with self._writing() as con:
             self._bury_the_dead(con)
+            self._let_go_of_the_old(con, at)
             con.execute("INSERT INTO runs (run_id, origin, started_at, status, options) VALUES (?, ?, ?, ?, ?)", row)
 
     def _bury_the_dead(self, con: sqlite3.Connection) -> None:
@@ -85,6 +95,13 @@ class RunStore:
             if not is_held(self._sign_of(dead)):
                 con.execute("UPDATE runs SET status = ? WHERE run_id = ?", (INTERRUPTED, dead))
                 self._sign_of(dead).unlink(missing_ok=True)
+
+    def _let_go_of_the_old(self, con: sqlite3.Connection, at: datetime) -> None:
+        before = ((at - self._kept).isoformat(),)
+        old = f"started_at < ? AND status <> '{RUNNING}' AND run_id NOT IN ({_LAST_SCHEDULED})"
+        con.execute(f"DELETE FROM steps WHERE run_id IN (SELECT run_id FROM runs WHERE {old})", before)
+        con.execute(f"DELETE FROM runs WHERE {old}", before)
+        con.execute("DELETE FROM alerts WHERE at < ?", before)
 
     def _sign_of(self, run_id: str) -> Path:
         return self.folder / f"{run_id}.alive"
@@ -216,12 +233,12 @@ class RunStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as con:
+        with self._frozen() if _is_read_only(self.folder) else self._open() as con:
             yield con
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        try:
+        with self._telling():
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             con = sqlite3.connect(self._path, timeout=_PATIENCE_SECONDS, isolation_level=None)
             try:
@@ -230,6 +247,25 @@ class RunStore:
                 yield con
             finally:
                 con.close()
+
+    @contextmanager
+    def _frozen(self) -> Iterator[sqlite3.Connection]:
+        """Open the history where nothing may be written, not even a lock; without a file it is empty."""
+        with self._telling():
+            is_there = self._path.is_file()
+            con = _opened_frozen(self._path) if is_there else sqlite3.connect(":memory:")
+            try:
+                con.row_factory = sqlite3.Row
+                if not is_there:
+                    con.executescript(_SCHEMA)
+                yield con
+            finally:
+                con.close()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, sqlite3.Error) as error:
             sentence = f"The run history {self._path} cannot be used: {error}."
             action = "Check permissions and free space; if the file is broken, move it away: no figure depends on it."
@@ -241,6 +277,24 @@ class RunStore:
             con.execute("PRAGMA journal_mode = WAL")
             con.executescript(_SCHEMA)
             self._is_ready = True
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether a folder may not be written, or not be made."""
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return not os.access(nearest, os.W_OK)
+
+
+def _opened_frozen(path: Path) -> sqlite3.Connection:
+    """Open a database that may only be read: with its writer's log where one is at work, else as the file is."""
+    uri = path.absolute().as_uri()
+    con = sqlite3.connect(f"{uri}?mode=ro", uri=True)
+    try:
+        con.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:  # without a writer there is no log, and none can be made
+        con.close()
+        con = sqlite3.connect(f"{uri}?immutable=1", uri=True)
+    return con
 
 
 _STEP_STATUSES: Final = ("committed", "unchanged", "failed", "held")
@@ -271,11 +325,11 @@ def _hold_of(row: sqlite3.Row) -> Hold:
     )
 
 
-def store_of(ledger: Ledger, chosen: Path | None = None) -> RunStore:
+def store_of(ledger: Ledger, chosen: Path | None = None, kept: timedelta = KEPT) -> RunStore:
     """Return the history of a ledger: in the chosen folder, else in the ledger's own. Nothing is written yet."""
     if chosen is not None:
-        return RunStore(chosen)
+        return RunStore(chosen, kept)
     if isinstance(ledger.storage, LocalStorage):
-        return RunStore(ledger.storage.root / STATE_FOLDER)
+        return RunStore(ledger.storage.root / STATE_FOLDER, kept)
     sentence = "The ledger is not in a folder, so that the history of its runs needs a place of its own."
     raise UsageError(sentence, action="Set run.state (OFFGRIDFLOW_RUN__STATE) to a folder.")

@@ -70,7 +70,8 @@ def _run_heard(errand: Errand, listener: Listener, stop: Stop, scheduled_for: da
     shared = source_run(errand.ledger_uri, errand.settings, errand.options, errand.progress)
     door = door_of(errand.settings, listener)
     shared = replace(shared, door=door, ports=replace(shared.ports, now=errand.now))
-    store = store_of(shared.ledger, errand.settings.run.state)
+    chosen_run = errand.settings.run
+    store = store_of(shared.ledger, chosen_run.state, timedelta(days=chosen_run.history_days))
     runner: Runner = runner_of(errand, store)
     retry_held = errand.options.full or bool(errand.names)
     task = Task(chosen, shared, errand.origin, retry_held, scheduled_for)

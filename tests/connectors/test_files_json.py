@@ -75,12 +75,3 @@ def test_a_json_file_of_a_folder_is_a_bill_by_its_content(tmp_path: Path, work: 
     (folder / "schema.json").write_text('{"fields": []}')
     (folder / "notes.json").write_text("{\n}")
     assert [Path(part.name).name for part in discover([folder], work).parts] == ["000.json"]
-
-
-def test_avro_is_refused_with_what_to_do(tmp_path: Path, work: Path) -> None:
-    """An Avro unload is named as such, with the option of EXPORT DATA that gives what is read."""
-    path = tmp_path / "part.avro"
-    path.write_bytes(b"Obj\x01" + bytes(50))
-    [refused] = discover([path], work).refused
-    assert refused.error.code == "AVRO_NOT_READ"
-    assert "format='PARQUET'" in refused.error.action

@@ -307,6 +307,53 @@ def test_the_market_ratio_may_exceed_one_and_a_contract_goes_first(site: Site) -
     assert head["market_filled_with_location_kgco2e"] == 8
 
 
+def test_market_by_ratio_is_asked_for_marked_and_null_where_a_part_is(site: Site, capsys: Captured) -> None:
+    """``report --market``: direct x ratio + upstream, + embodied in the total; a sum over an unknown is null."""
+    store(
+        site.ledger,
+        usage("A", 1.0, 2.0, 1.0, 1.0),
+        usage("B", 1.0, 4.0, 1.0, 0.5),
+        usage("D", 1.0, 2.0, 1.0, 1.0, region_id="eu-west-1"),
+        {**BASE, "resource_id": "N"},
+    )
+    publish(site.ledger, "report", "2025-06", figure(scope_2_location=4, scope_2_market=6))
+    ledger = ["--ledger", str(site.folder / "ledger")]
+    found = answer(capsys, "report", "--market", "--by", "resource_id", *ledger)
+    assert (found["market_by_ratio"], found["market_cells"]) == (True, 1)
+    names = ("operational_market_kgco2e", "total_market_kgco2e", "operational_location_kgco2e", "total_kgco2e")
+    rows = {row["resource_id"]: [row[name] for name in names] for row in found["rows"]}
+    assert rows == {
+        "A": [4, 5, 3, 4],
+        "B": [7, Decimal("7.5"), 5, Decimal("5.5")],
+        "D": [None, None, 3, 4],
+        "N": [None] * 4,
+    }
+    by_region = answer(capsys, "report", "--market", "--by", "region_id", *ledger)["rows"]
+    assert {row["region_id"]: row["total_market_kgco2e"] for row in by_region} == {
+        "us-east-1": Decimal("12.5"),
+        "eu-west-1": None,
+    }
+    assert found["impact_total"]["total_market_kgco2e"] is None
+    assert round(found["impact_total"]["market_coverage"], 6) == round(Decimal(8) / 11, 6)
+    plain = answer(capsys, "report", "--by", "resource_id", *ledger)
+    assert {row["operational_market_kgco2e"] for row in plain["rows"]} == {None}
+    assert not {"market_by_ratio", "total_market_kgco2e"} & {*plain, *plain["rows"][0]}
+    assert run(["report", "--market", "--format", "csv", *ledger]) == 0
+    assert "total_market_kgco2e" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_market_by_ratio_says_why_there_is_none_and_what_it_does_not_go_with(site: Site, capsys: Captured) -> None:
+    """Without a report of both methods people are told so; calibration and profiles are other figures."""
+    store(site.ledger, usage("A", 1.0, 2.0, 1.0, 1.0))
+    ledger = ["--ledger", str(site.folder / "ledger")]
+    assert answer(capsys, "report", "--market", *ledger)["rows"][0]["total_market_kgco2e"] is None
+    assert run(["report", "--market", *ledger]) == 0
+    assert "No report in the ledger has scope 2 by both methods" in " ".join(capsys.readouterr().out.split())
+    for other in (["--calibrated"], ["--methodology", "ccf"]):
+        assert run(["report", "--market", *other, *ledger]) == 2
+        assert other[0] in capsys.readouterr().err
+
+
 class Scripted:
     """A report connector with answers of ours."""
 

@@ -5,12 +5,15 @@ For the same account, region and month: direct market = direct location x S2 mar
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from offgridflow.reports.figures import EXACT
+from offgridflow.reports.figures import EXACT, Row, Scalar
 from offgridflow.reports.reported import reported_rows
 from offgridflow.reports.scope import EMISSIONS
+from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 MARKET: Final = "emissions_at_market"
 """The temporary view that ``market_view`` makes, with the columns of ``emissions``."""
 
+TOTAL_MARKET: Final = "total_market_kgco2e"
 _RATIOS: Final = "market_ratios"
 _Cell = tuple[str, str, str | None, str | None]
 
@@ -41,12 +45,67 @@ def market_ratios(con: "duckdb.DuckDBPyConnection") -> dict[_Cell, Decimal]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class MarketReport:
+    """A report whose market-based figures follow the provider's ratios; ``cells`` is how many ratios there are.
+
+    Rows and totals have ``total_market_kgco2e`` too: operational, market-based, + embodied; null where a part is.
+    """
+
+    report: Report
+    cells: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the JSON shape; ``market_by_ratio`` marks that the market-based figures are a view, not stored."""
+        return {"market_by_ratio": True, "market_cells": self.cells, **self.report.to_json()}
+
+
+def market_report(
+    con: "duckdb.DuckDBPyConnection",
+    by: Sequence[str] = (),
+    date_from: str | None = None,
+    date_to: str | None = None,
+    where: Mapping[str, str] | None = None,
+    *,
+    provenance: Provenance = UNKNOWN_PROVENANCE,
+) -> MarketReport:
+    """Return totals by keys over the market-based view; arguments and errors as of ``totals.report``."""
+    ratios = market_ratios(con)
+    found = report(con, by, date_from, date_to, where, provenance=provenance, view=_view_of(con, ratios))
+    whole = replace(
+        found,
+        rows=tuple(map(_with_total, found.rows)),
+        total=tuple(map(_with_total, found.total)),
+        impact_total=_with_total(found.impact_total),
+    )
+    return MarketReport(whole, len(ratios))
+
+
+def _with_total(row: Row) -> Row:
+    """Return a row with its market-based total, after the figure that it is made of."""
+    made: Row = {}
+    for name, value in row.items():
+        made[name] = value
+        if name == "total_high_kgco2e":
+            made[TOTAL_MARKET] = _sum(row["operational_market_kgco2e"], row["embodied_kgco2e"])
+    return made
+
+
+def _sum(one: Scalar, other: Scalar) -> Decimal | None:
+    if not isinstance(one, Decimal) or not isinstance(other, Decimal):
+        return None
+    return EXACT.add(one, other)
+
+
 def market_view(con: "duckdb.DuckDBPyConnection") -> str:
     """Make the view of emissions with market-based figures by the provider's ratio, and return its name.
 
     Without any ratio that is the ledger's own view, and nothing is made.
     """
-    ratios = market_ratios(con)
+    return _view_of(con, market_ratios(con))
+
+
+def _view_of(con: "duckdb.DuckDBPyConnection", ratios: Mapping[_Cell, Decimal]) -> str:
     if not ratios:
         return EMISSIONS
     con.execute(

@@ -25,6 +25,7 @@ from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import kitchen, open_ledger
 from offgridflow.domain.errors import UsageError
 from offgridflow.reports.calibrate import Calibration, calibrate
+from offgridflow.reports.market import TOTAL_MARKET, MarketReport, market_report
 from offgridflow.reports.totals import Provenance, Report
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ def report(  # noqa: PLR0913  the options of one command
     calibrated: Annotated[
         bool, typer.Option("--calibrated", help="Spread the providers' own figures over resources; whole months.")
     ] = False,
+    market: Annotated[
+        bool, typer.Option("--market", help="Market-based figures of rows by the providers' own ratios; a view.")
+    ] = False,
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
@@ -60,24 +64,61 @@ def report(  # noqa: PLR0913  the options of one command
     Keys: provider, billing_account_id, sub_account_id, region_id, service_name, service_category, sku_id, sku_meter,
     operation, consumed_unit, instance_type, resource_id, billing_period, month, day, method, status, reason,
     coverage_bucket, source, tag:KEY. Costs of different currencies are never added. --methodology rates the same use
-    under another profile, as a view that is not stored.
+    under another profile, as a view that is not stored. --market gives rows a market-based figure where the provider
+    publishes scope 2 by both methods for their account, month and region.
     """
     with open_ledger(ledger) as opened:
         if calibrated:
-            _refuse(by, where, profile)
+            _refuse(by, where, profile, market=market)
             spread = calibrate(opened.con, date_from, date_to, provenance=opened.provenance)
             emit(answer_of_calibration(spread), form, limit)
             return
         question = (names_of(by), date_from, date_to, filters_of(where))
+        if market:
+            _refuse_profile(profile)
+            emit(answer_of_market(market_report(opened.con, *question, provenance=opened.provenance)), form, limit)
+            return
         found = opened.report(*question) if profile is None else _under(profile, opened, question)
     emit(answer_of(found), form, limit)
 
 
-def _refuse(by: str, where: list[str] | None, profile: str | None) -> None:
+def _refuse(by: str, where: list[str] | None, profile: str | None, *, market: bool) -> None:
     """Refuse options that would cut a published total: calibrated figures add up to it or mean nothing."""
-    if by != DEFAULT_KEYS or where or profile:
-        sentence = "--calibrated spreads whole published cells, so that --by, --where and --methodology do not apply."
+    if by != DEFAULT_KEYS or where or profile or market:
+        sentence = "--calibrated spreads whole published cells, so that no other option but --from and --to applies."
         raise UsageError(sentence, action="Leave them out, and filter the rows of --format json or csv.")
+
+
+def _refuse_profile(profile: str | None) -> None:
+    """Refuse a profile: the provider's ratio is of the figures that are stored."""
+    if profile is not None:
+        sentence = "--market reads the figures of the ledger, so that --methodology does not apply."
+        raise UsageError(sentence, action="Leave one of them out.")
+
+
+_MARKET_NOTE = (
+    "Market-based: direct emissions x the provider's own scope 2 market / location of the account, month and region, "
+    "plus upstream and embodied; a contract of yours goes first. A view, not stored; unknown is empty, not zero."
+)
+
+
+def answer_of_market(found: MarketReport) -> Answer:
+    """Return a report with market-based figures as it is shown: both methods side by side, never added."""
+    made = found.report
+    columns = [Column(key, key) for key in made.keys]
+    columns += [
+        Column("kgCO2e location", "total_kgco2e", people.figure),
+        Column("market", TOTAL_MARKET, people.figure),
+        Column("market known for", "market_coverage", people.share),
+        Column("embodied", "embodied_kgco2e", people.figure),
+        Column("lines", "line_items", people.count),
+    ]
+    notes = [_MARKET_NOTE]
+    if not found.cells:
+        notes.append("No report in the ledger has scope 2 by both methods.")
+    if made.provenance.factor_set is not None:
+        notes.append(f"Factor set {made.provenance.factor_set}; ledger version {made.provenance.ledger_version}.")
+    return Answer(found.to_json(), made.rows, [Table("Location- and market-based", columns, made.rows)], notes=notes)
 
 
 def answer_of_calibration(found: Calibration) -> Answer:

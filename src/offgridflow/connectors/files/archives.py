@@ -76,7 +76,7 @@ def _unpack_member(
 
 def _kind_of(path: Path, name: str) -> FileKind | None:
     content = content_of(path, name)
-    if content in {Content.ZIP, Content.GZIP_TEXT, Content.GZIP_JSON}:
+    if content in {Content.ZIP, Content.GZIP_TEXT, Content.GZIP_JSON, Content.AVRO}:
         raise nested(name)
     if content is Content.EMPTY:
         return None

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from offgridflow.connectors.files.archives import unpack
+from offgridflow.connectors.files.avro import as_json_lines
 from offgridflow.connectors.files.json_lines import names_in
 from offgridflow.connectors.files.manifests import Listed, Manifest, anchor_of, find, is_manifest, read_manifest
 from offgridflow.connectors.files.sniffing import GZIPPED, Content, content_of, kind_of_content
@@ -75,6 +76,7 @@ class _Found:
     ignored: list[Ignored] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     seen: set[Path] = field(default_factory=set)
+    rowless: set[Path] = field(default_factory=set)
 
     def take_file(self, path: Path) -> None:
         """Take a file that was named: it must be something that can be read."""
@@ -82,7 +84,7 @@ class _Found:
             return
         try:
             parts = self.read(path)
-            if not parts:
+            if not parts and path not in self.rowless:
                 raise _empty(path)
         except InputError as error:
             self.refused.append(Refused(path, error))
@@ -222,7 +224,7 @@ class _Found:
         except InputError as error:
             self.refused.append(Refused(path, error))
             return
-        if not parts:
+        if not parts and path not in self.rowless:
             self.ignored.append(Ignored(path, IgnoredReason.EMPTY_FILE))
         self.parts.extend(parts)
 
@@ -248,6 +250,13 @@ class _Found:
         if content is Content.ZIP:
             members = unpack(path, name, self.work_dir, self.limits)
             return tuple(replace(member, delivery=delivery) for member in members)
+        if content is Content.AVRO:
+            part = as_json_lines(path, name, self.work_dir, self.limits)
+            if part is None:  # a shard of an unload without rows is whole and holds nothing
+                self.rowless.add(path)
+                self.ignored.append(Ignored(path, IgnoredReason.EMPTY_FILE))
+                return ()
+            return (replace(part, delivery=delivery, expected_records=records),)
         kind = kind_of_content(content)
         compression = Compression.GZIP if content in GZIPPED else Compression.NONE
         return (FilePart(self.openable(path), name, kind, compression, delivery, records),)

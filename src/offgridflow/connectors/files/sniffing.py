@@ -5,6 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from offgridflow.connectors.files.avro_blocks import MAGIC as AVRO
 from offgridflow.connectors.files.parquet import MAGIC as PARQUET
 from offgridflow.connectors.files.streams import unreadable
 from offgridflow.connectors.model import FileKind
@@ -31,9 +32,8 @@ _OTHERS = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_AVRO = b"Obj\x01"
 _BOM = b"\xef\xbb\xbf"
-_ACCEPTED = "Accepted are CSV in UTF-8 (plain, gzip or ZIP), JSON lines (plain or gzip) and Parquet."
+_ACCEPTED = "Accepted are CSV in UTF-8 (plain, gzip or ZIP), JSON lines (plain or gzip), Parquet and Avro."
 
 
 class Content(StrEnum):
@@ -43,6 +43,7 @@ class Content(StrEnum):
     TEXT = "text"
     JSON = "json"
     PARQUET = "parquet"
+    AVRO = "avro"
     GZIP_TEXT = "gzip_text"
     GZIP_JSON = "gzip_json"
     ZIP = "zip"
@@ -62,7 +63,7 @@ def content_of(path: Path, name: str) -> Content:
     """Return what a regular file holds.
 
     Raises:
-        InputError: UNREADABLE_FILE; UNKNOWN_CONTENT for what is neither text, gzip, ZIP nor Parquet; AVRO_NOT_READ;
+        InputError: UNREADABLE_FILE; UNKNOWN_CONTENT for what is neither text, gzip, ZIP, Parquet nor Avro;
             NESTED_ARCHIVE for an archive inside gzip; BROKEN_GZIP for a gzip that cannot even begin.
 
     """
@@ -84,10 +85,8 @@ def content_of_head(name: str, head: bytes) -> Content:
         return Content.PARQUET
     if head.startswith(_ZIP):
         return Content.ZIP
-    if head.startswith(_AVRO):
-        action = "Unload the table as Parquet instead: EXPORT DATA OPTIONS (format='PARQUET', ...)."
-        sentence = f"{name} is Avro, which is not read"
-        raise InputError(sentence, action=action, code="AVRO_NOT_READ")
+    if head.startswith(AVRO):
+        return Content.AVRO
     seen = next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), None)
     if seen is None and head.startswith(_GZIP):
         seen = "gzip"
@@ -102,7 +101,7 @@ def content_of_head(name: str, head: bytes) -> Content:
 def nested(name: str) -> InputError:
     """Return the InputError for an archive inside an archive."""
     action = "Unpack the outer archive first; archives inside archives are not opened."
-    return InputError(f"{name} holds another archive or Parquet inside", action=action, code="NESTED_ARCHIVE")
+    return InputError(f"{name} holds another archive, Parquet or Avro inside", action=action, code="NESTED_ARCHIVE")
 
 
 def _inside_gzip(name: str, packed: bytes) -> Content:
@@ -111,6 +110,6 @@ def _inside_gzip(name: str, packed: bytes) -> Content:
     except zlib.error as error:
         sentence = f"{name} begins like gzip and is damaged from the start: {error}"
         raise InputError(sentence, action="Fetch the file again.", code="BROKEN_GZIP") from error
-    if head.startswith((_GZIP, *_ZIP, PARQUET)):
+    if head.startswith((_GZIP, *_ZIP, PARQUET, AVRO)):
         raise nested(name)
     return Content.GZIP_JSON if content_of_head(name, head) is Content.JSON else Content.GZIP_TEXT

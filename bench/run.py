@@ -1,8 +1,9 @@
 """Measure ingest against bare DuckDB on generated CUR 2.0 bills, and print the figures. Nothing is asserted.
 
 Each measurement is a fresh process; all are pinned to two cores. ``bare`` is DuckDB's GROUP BY of the raw columns that
-the mapping reads (for CSV its own read of them), measured in the same run, before the ingest of the same files. Peaks
-are the summed resident sets of the process tree, sampled. The best of ``--repeat`` counts.
+the mapping reads (for CSV its own read of them), measured in the same run, before the ingest of the same files.
+``scalars`` is the same without the ``product`` map, which ingest decodes for one line of each price only: a stricter
+measure. Peaks are the summed resident sets of the process tree, sampled. The best of ``--repeat`` counts.
 
     python bench/run.py                               # everything: 1 M and 10 M lines
     python bench/run.py --lines 1000000 --case ordinary --json
@@ -31,6 +32,10 @@ CORES: Final = 2
 SAMPLE_SECONDS: Final = 0.02
 HELP_RUNS: Final = 7
 MIB: Final = 2**20
+_HEADS: Final = (
+    *("case", "lines", "files MiB", "bare s", "bare MiB", "scalars s", "ingest s", "ingest MiB"),
+    *("ratio", "to scalars", "note"),
+)
 CASES: Final = {
     "ordinary": ("ordinary", "parquet"),
     "worst": ("worst", "parquet"),
@@ -57,9 +62,11 @@ class Figures:
     files_mib: float
     bare_seconds: float
     bare_peak_mib: float
+    scalars_seconds: float | None
     ingest_seconds: float | None
     ingest_peak_mib: float | None
     ratio: float | None
+    ratio_to_scalars: float | None
     note: str
 
 
@@ -74,9 +81,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--work", type=Path, help="where the big files go; they are deleted afterwards")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--without-map", action="store_true", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     if wanted.bare is not None:
-        bare(wanted.bare)
+        bare(wanted.bare, with_map=not wanted.without_map)
         return
     _pin()
     cases = set(wanted.case.split(","))
@@ -91,8 +99,9 @@ def main() -> None:
     print(_as_json(figures, help_seconds) if wanted.json else _as_table(figures, help_seconds))
 
 
-def bare(folder: Path) -> None:
+def bare(folder: Path, *, with_map: bool) -> None:
     """Group the raw columns of the files under ``folder``, as a query of bare DuckDB (or read them, of CSV)."""
+    grouping = "bare_group_by.sql" if with_map else "bare_group_by_scalars.sql"
     parquet = sorted(str(path) for path in folder.rglob("*.parquet"))
     spill = str(folder.parent / "spill")
     with duckdb.connect(config={"threads": CORES, "temp_directory": spill, "preserve_insertion_order": False}) as con:
@@ -101,7 +110,7 @@ def bare(folder: Path) -> None:
         else:
             raw = con.read_csv(sorted(str(path) for path in folder.rglob("*.csv.gz")), hive_partitioning=False)
         raw.create_view("raw")
-        con.execute((SQL / ("bare_group_by.sql" if parquet else "bare_read.sql")).read_text())
+        con.execute((SQL / (grouping if parquet else "bare_read.sql")).read_text())
 
 
 def _pin() -> None:
@@ -116,14 +125,17 @@ def _measure(case: str, lines: int, repeat: int, work: Path | None) -> Figures:
         data = Path(scratch) / "data"
         _say(f"{case}: generating {lines:,} lines")
         files = _generated(data, lines, shape, file_format)
-        pairs = []
+        runs = []
         for number in range(repeat):
             _say(f"{case}: measuring, {number + 1} of {repeat}")
-            baseline = _run([sys.executable, __file__, "--bare", str(data)])
+            command = [sys.executable, __file__, "--bare", str(data)]
+            baseline = _run(command)
+            scalars = _run([*command, "--without-map"]) if file_format == "parquet" else None
             ledger = Path(scratch) / f"ledger-{number}"
-            pairs.append((baseline, _run([str(CLI), "ingest", str(data), "--ledger", str(ledger), "--format", "json"])))
+            ingest = _run([str(CLI), "ingest", str(data), "--ledger", str(ledger), "--format", "json"])
+            runs.append((baseline, scalars, ingest))
         size = sum(path.stat().st_size for path in files) / MIB
-    return _figures(case, lines, size, pairs)
+    return _figures(case, lines, size, runs)
 
 
 def _generated(data: Path, lines: int, shape: str, file_format: str) -> list[Path]:
@@ -142,11 +154,13 @@ def _generated(data: Path, lines: int, shape: str, file_format: str) -> list[Pat
     return [Path(line) for line in done.stdout.splitlines()]
 
 
-def _figures(case: str, lines: int, size: float, pairs: Sequence[tuple[Run, Run]]) -> Figures:
-    bares, ingests = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    problems = [_first_line(run.output) for run in bares if not run.ok]
+def _figures(case: str, lines: int, size: float, runs: Sequence[tuple[Run, Run | None, Run]]) -> Figures:
+    bares, ingests = [run[0] for run in runs], [run[2] for run in runs]
+    scalars = [run[1] for run in runs if run[1] is not None]
+    problems = [_first_line(run.output) for run in (*bares, *scalars) if not run.ok]
     problems += [problem for run in ingests if (problem := _problem(run, lines)) is not None]
     bare_seconds = min(run.seconds for run in bares)
+    scalars_seconds = min((run.seconds for run in scalars), default=None)
     whole = not problems
     seconds = min(run.seconds for run in ingests)
     return Figures(
@@ -155,9 +169,11 @@ def _figures(case: str, lines: int, size: float, pairs: Sequence[tuple[Run, Run]
         round(size, 1),
         round(bare_seconds, 3),
         round(max(run.peak_mib for run in bares), 1),
+        None if scalars_seconds is None else round(scalars_seconds, 3),
         round(seconds, 3) if whole else None,
         round(max(run.peak_mib for run in ingests), 1) if whole else None,
         round(seconds / bare_seconds, 2) if whole else None,
+        round(seconds / scalars_seconds, 2) if whole and scalars_seconds else None,
         problems[0] if problems else "",
     )
 
@@ -232,9 +248,8 @@ def _as_json(figures: Sequence[Figures], help_seconds: float | None) -> str:
 
 
 def _as_table(figures: Sequence[Figures], help_seconds: float | None) -> str:
-    heads = ("case", "lines", "files MiB", "bare s", "bare MiB", "ingest s", "ingest MiB", "ratio", "note")
-    rows = [heads, *(tuple(_cell(value) for value in asdict(found).values()) for found in figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    rows = [_HEADS, *(tuple(_cell(value) for value in asdict(found).values()) for found in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     if (linearity := _linearity(figures)) is not None:
         lines.append(f"time per line, largest over smallest: {linearity}")

@@ -103,8 +103,8 @@ def rows_of(path: Path, folder: Path, rater: Rater) -> list[Row]:
         return []
     engine = DuckDbEngine(threads=1, memory_limit="600MiB", temp_directory=folder)
     with engine.aggregate(parts, mapping, Grain(resources=False), None) as aggregation:
-        build_card(aggregation.con, "activities", rater)
-        query = _WEIGHED.format(emissions=emissions_query("activities"))
+        build_card(aggregation.con, rater)
+        query = _WEIGHED.format(emissions=emissions_query())
         return [Row(*row) for row in aggregation.con.execute(query).fetchall()]
 
 

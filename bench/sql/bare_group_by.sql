@@ -1,10 +1,11 @@
--- What ingest is measured against: one GROUP BY of the raw columns that the CUR 2.0 mapping reads of every line.
+-- What ingest is measured against: one GROUP BY of the raw columns that the CUR 2.0 mapping reads.
 CREATE TEMP TABLE grouped AS
 SELECT
   bill_billing_period_start_date, line_item_usage_start_date::DATE AS day, bill_payer_account_id,
   line_item_usage_account_id, line_item_usage_account_name, line_item_line_item_type, line_item_currency_code,
   line_item_product_code, line_item_usage_type, line_item_operation, line_item_resource_id, pricing_unit, product_sku,
-  product_region_code, product_to_region_code, product_instance_type,
+  product_region_code, product_to_region_code, product_instance_type, product['product_name'] AS product_name, product['vcpu'] AS vcpu,
+  product['memory'] AS memory, product['gpu'] AS gpu,
   sum(line_item_usage_amount) AS usage_amount,
   sum(line_item_unblended_cost) AS unblended_cost,
   sum(reservation_effective_cost) AS reservation_effective_cost,

@@ -6,7 +6,7 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from offgridflow.domain.model import ACTIVITY_COLUMNS, EMISSION_COLUMNS, Rate, Sku, Span
+from offgridflow.domain.model import ACTIVITY_COLUMNS, EMISSION_COLUMNS, SKU_HASH_SQL, Rate, Sku, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason, Status
 from offgridflow.pipeline.rate_card import build_card, emissions_query, skus_of
@@ -57,10 +57,12 @@ def rate_of(sku: Sku, month: Month) -> Rate:
 
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty table ``activities``."""
+    """An empty table ``activity_rows``, and ``activities`` and ``skus`` over it."""
     connection = duckdb.connect()
     columns = ", ".join(f"{name} {kind}" for name, kind in ACTIVITY_COLUMNS.items())
-    connection.execute(f"CREATE TABLE activities ({columns})")
+    connection.execute(f"CREATE TABLE activity_rows ({columns})")
+    connection.execute(f"CREATE VIEW activities AS SELECT *, {SKU_HASH_SQL} AS sku_hash FROM activity_rows")
+    connection.execute("CREATE VIEW skus AS FROM activities")
     yield connection
     connection.close()
 
@@ -68,14 +70,14 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 def add(con: duckdb.DuckDBPyConnection, **changes: str | None) -> None:
     row = {**ROW, **changes}
     con.execute(
-        f"INSERT INTO activities ({', '.join(row)}) VALUES ({', '.join('?' for _ in row)})",
+        f"INSERT INTO activity_rows ({', '.join(row)}) VALUES ({', '.join('?' for _ in row)})",
         list(row.values()),
     )
 
 
 def emissions(con: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
-    build_card(con, "activities", rate_of)
-    cursor = con.execute(emissions_query("activities"))
+    build_card(con, rate_of)
+    cursor = con.execute(emissions_query())
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -85,7 +87,7 @@ def test_a_sku_is_rated_once_per_month(con: duckdb.DuckDBPyConnection) -> None:
     add(con)
     add(con, resource_id="i-2")
     add(con, charge_period_start="2025-03-01 00:00:00+00")
-    assert sorted(str(line.month) for line in skus_of(con, "activities")) == ["2025-02", "2025-03"]
+    assert sorted(str(line.month) for line in skus_of(con)) == ["2025-02", "2025-03"]
 
 
 def test_emissions_are_quantity_times_rate_in_the_ledgers_columns(con: duckdb.DuckDBPyConnection) -> None:
@@ -144,4 +146,4 @@ def test_the_month_is_that_of_utc(con: duckdb.DuckDBPyConnection) -> None:
     """An activity at midnight UTC belongs to its UTC month whatever the time zone of the session."""
     con.execute("SET TimeZone = 'America/Los_Angeles'")
     add(con, charge_period_start="2025-03-01 00:00:00+00")
-    assert [str(line.month) for line in skus_of(con, "activities")] == ["2025-03"]
+    assert [str(line.month) for line in skus_of(con)] == ["2025-03"]

@@ -159,6 +159,9 @@ SKU_COLUMNS: Final[dict[str, str]] = {
 }
 """Columns (DuckDB types) whose distinct tuples are the SKUs to rate."""
 
+SKU_HASH_SQL: Final = f"hash({', '.join(SKU_COLUMNS)})"
+"""DuckDB's 64-bit hash of a SKU, over columns of exactly these names and types: the key to join a rate card by."""
+
 PARTITION_COLUMNS: Final[dict[str, str]] = {
     "source": "VARCHAR",
     "billing_period": "VARCHAR",

@@ -4,6 +4,9 @@
    keys (``narrow.py``), text by the keys themselves (here), for a gzip cannot be read again at a row.
 2. On the groups alone, text is cleaned, once-only columns are looked up, and the format's second SELECT derives our
    columns. Groups that become equal thereby are added up; where none do, the costly second GROUP BY is left out.
+
+Both ways leave ``activity_rows`` (source, billing_period, ACTIVITY_COLUMNS, sku_hash, problem) and ``skus`` (sku_hash,
+SKU_COLUMNS).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +14,14 @@ from typing import Final
 
 import duckdb
 
-from offgridflow.domain.model import ACTIVITY_COLUMNS, ATTRIBUTES_SQL, MEASURE_COLUMNS, SkuAttributes
+from offgridflow.domain.model import (
+    ACTIVITY_COLUMNS,
+    ATTRIBUTES_SQL,
+    MEASURE_COLUMNS,
+    SKU_COLUMNS,
+    SKU_HASH_SQL,
+    SkuAttributes,
+)
 from offgridflow.engines.cells import clean, element_of_text, quote_name, quote_text
 from offgridflow.engines.lookup import fill_lookup
 from offgridflow.engines.model import Grain
@@ -20,6 +30,8 @@ from offgridflow.engines.readers import RawSql
 MEASURES: Final = ("consumed_quantity", "billed_cost", "effective_cost")
 CARRIED_KEYS: Final = ("charge_period_start", "resource_id")
 """Key columns that the engine carries past the format's second SELECT: they make up most of the groups."""
+SKU_ROW: Final = ", ".join(("sku_hash", *SKU_COLUMNS))
+"""What the relation ``skus`` has; a SKU may stand there several times."""
 _PERIODS: Final = frozenset({"hour", "day", "month"})
 _ATTRIBUTES: Final = tuple(SkuAttributes.__dataclass_fields__)
 _LAST_SEGMENT: Final = "regexp_extract(billing_account_id, '[^/]+$')"
@@ -27,7 +39,7 @@ _LAST_SEGMENT: Final = "regexp_extract(billing_account_id, '[^/]+$')"
 
 
 def aggregate_text(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain, source: str | None) -> None:
-    """Create ``activity_rows`` (source, billing_period, ACTIVITY_COLUMNS, problem) from CSV or JSON, or mixed parts."""
+    """Create ``activity_rows`` and ``skus`` from CSV or JSON, or mixed parts."""
     lines = lines_query(raw)
     keys = key_types(con, lines)
     con.execute(f"CREATE OR REPLACE TABLE line_groups AS {_grouping(raw, lines, list(keys), grain)}")
@@ -37,11 +49,13 @@ def aggregate_text(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain, so
     columns = activity_columns(con, raw, mapped)
     selected = ", ".join(f"{value} AS {name}" for name, value in columns.items())
     con.execute(
-        f"CREATE OR REPLACE TABLE activity_rows AS SELECT {source_sql(source)} AS source, billing_period, {selected}, "
-        f"_no_quantity, {problem_sql(source)} AS problem FROM ({mapped})",
+        f"CREATE OR REPLACE TABLE mapped_rows AS SELECT *, {SKU_HASH_SQL} AS sku_hash FROM (SELECT "
+        f"{source_sql(source)} AS source, billing_period, {selected}, _no_quantity, {problem_sql(source)} AS problem "
+        f"FROM ({mapped}))",
     )
     con.execute("DROP TABLE line_groups")
-    merge(con, "activity_rows")
+    merge(con)
+    con.execute(f"CREATE OR REPLACE VIEW skus AS SELECT {SKU_ROW} FROM activity_rows")
 
 
 def lines_query(raw: RawSql, rows: str | None = None) -> str:
@@ -158,16 +172,17 @@ def _tags(raw: RawSql) -> str:
     return f"map_from_entries(list_filter([{pairs}], lambda pair: pair.v IS NOT NULL))"
 
 
-def merge(con: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Add up rows of activities that became equal when they were derived; do nothing where all differ."""
+def merge(con: duckdb.DuckDBPyConnection) -> None:
+    """Create ``activity_rows`` from ``mapped_rows``, adding up rows that became equal when they were derived."""
     keys = ["source", "billing_period", *(name for name in ACTIVITY_COLUMNS if name not in MEASURE_COLUMNS)]
-    keys += ["_no_quantity", "problem"]
-    if not has_equal_rows(con, table, keys):
+    keys += ["sku_hash", "_no_quantity", "problem"]
+    if not has_equal_rows(con, "mapped_rows", keys):
+        con.execute("CREATE OR REPLACE VIEW activity_rows AS FROM mapped_rows")
         return
     sums = [f"CAST(sum({name}) AS {MEASURE_COLUMNS[name]}) AS {name}" for name in (*MEASURES, "line_items")]
     con.execute(
-        f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(keys)}, max(sub_account_name) AS sub_account_name, "
-        f"{', '.join(sums)} FROM {table} GROUP BY ALL",
+        f"CREATE OR REPLACE TABLE activity_rows AS SELECT {', '.join(keys)}, max(sub_account_name) AS "
+        f"sub_account_name, {', '.join(sums)} FROM mapped_rows GROUP BY ALL",
     )
 
 

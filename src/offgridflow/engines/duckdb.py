@@ -24,14 +24,15 @@ from offgridflow.formats.model import MoneyColumn
 _UNSOUND: Final = "type_pushdown"
 """DuckDB 2.0.1 moves a TRY_CAST into read_csv as a strict cast, so one unreadable cell fails the whole file."""
 _REJECTS: Final = "rejects"
-_ACTIVITIES: Final = ", ".join(("source", "billing_period", *ACTIVITY_COLUMNS))
+_ACTIVITIES: Final = ", ".join(("source", "billing_period", *ACTIVITY_COLUMNS, "sku_hash"))
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """The outcome of one aggregation: ``activities``, ``quarantine`` and ``raw_totals`` on ``con``.
+    """The outcome of one aggregation: ``activities``, ``skus``, ``quarantine`` and ``raw_totals`` on ``con``.
 
-    ``activities`` has source, billing_period and ACTIVITY_COLUMNS; ``raw_totals`` (source, billing_period,
+    ``activities`` has source, billing_period, ACTIVITY_COLUMNS and ``sku_hash`` (SKU_HASH_SQL); ``skus`` has every SKU
+    of them by that hash, at least once; ``raw_totals`` (source, billing_period,
     billing_currency, line_items, money) comes from its own scan of the raw files. ``money_column`` is the conserved
     one.
     """
@@ -171,7 +172,8 @@ def _scan_twice(con: duckdb.DuckDBPyConnection, raw: RawSql, task: _Task) -> Sco
 
 def _nothing(con: duckdb.DuckDBPyConnection, mapping: Format) -> Aggregation:
     columns = ", ".join(f"{name} {kind}" for name, kind in ACTIVITY_COLUMNS.items())
-    con.execute(f"CREATE TABLE activities (source VARCHAR, billing_period VARCHAR, {columns})")
+    con.execute(f"CREATE TABLE activities (source VARCHAR, billing_period VARCHAR, {columns}, sku_hash UBIGINT)")
+    con.execute("CREATE VIEW skus AS FROM activities")
     scopes = Scopes((), None)
     scopes.create_raw_totals(con)
     return Aggregation(con, scopes, mapping.money)

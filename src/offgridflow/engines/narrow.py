@@ -14,10 +14,11 @@ from typing import Final
 
 import duckdb
 
-from offgridflow.domain.model import ACTIVITY_COLUMNS, MEASURE_COLUMNS
+from offgridflow.domain.model import ACTIVITY_COLUMNS, MEASURE_COLUMNS, SKU_HASH_SQL
 from offgridflow.engines.aggregate import (
     CARRIED_KEYS,
     MEASURES,
+    SKU_ROW,
     activity_columns,
     has_equal_rows,
     key_types,
@@ -38,7 +39,7 @@ _PER_FACT: Final = frozenset({*MEASURE_COLUMNS, *CARRIED_KEYS} - {"sub_account_n
 
 
 def aggregate_parquet(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain, source: str | None) -> None:
-    """Create ``activity_rows`` (source, billing_period, ACTIVITY_COLUMNS, problem) from Parquet parts."""
+    """Create ``activity_rows`` and ``skus`` from Parquet parts."""
     lines = lines_query(raw)
     types = key_types(con, lines)
     keys = {name: kind for name, kind in types.items() if name not in CARRIED_KEYS}
@@ -47,9 +48,9 @@ def aggregate_parquet(con: duckdb.DuckDBPyConnection, raw: RawSql, grain: Grain,
     _read_keys(con, raw, [*keys, *once])
     fill_lookup(con, raw)
     _derive(con, raw, keys, source)
+    con.execute("DROP TABLE line_groups")
     _join(con, raw)
-    for table in ("facts", "line_groups", "derived"):
-        con.execute(f"DROP TABLE {table}")
+    con.execute(f"CREATE OR REPLACE VIEW skus AS SELECT {SKU_ROW} FROM derived")
 
 
 def _facts(raw: RawSql, lines: str, keys: list[str], grain: Grain) -> str:
@@ -94,37 +95,41 @@ def _derive(con: duckdb.DuckDBPyConnection, raw: RawSql, keys: Mapping[str, str]
     selected = ", ".join(f"{columns[name]} AS {name}" for name in ACTIVITY_COLUMNS if name not in _PER_FACT)
     problem = problem_sql(source).removeprefix("_bad OR ")
     con.execute(
-        f"CREATE OR REPLACE TABLE derived AS SELECT {', '.join(_HASHES)}, {source_sql(source)} AS source, "
-        f"billing_period, {selected}, {problem} AS problem FROM ({mapped})",
+        f"CREATE OR REPLACE TABLE derived AS SELECT *, {SKU_HASH_SQL} AS sku_hash FROM (SELECT {', '.join(_HASHES)}, "
+        f"{source_sql(source)} AS source, billing_period, {selected}, {problem} AS problem FROM ({mapped}))",
     )
 
 
 def _join(con: duckdb.DuckDBPyConnection, raw: RawSql) -> None:
-    """Create ``activity_rows`` from ``facts`` and ``derived``, and add up what became equal by deriving or cleaning."""
+    """Create ``activity_rows`` over ``facts`` and ``derived``, and add up what became equal by deriving or cleaning.
+
+    It stays a view where nothing did: the wide rows of a bill whose every line is an activity would fill the disk.
+    """
     values = {
         "charge_period_start": "f.charge_period_start AT TIME ZONE 'UTC'",
         "resource_id": clean("f.resource_id", raw.mapping.null_words),
+        **{name: f"CAST(f.{name} AS {kind})" for name, kind in MEASURE_COLUMNS.items()},
     }
     selected = ", ".join(
-        f"{values.get(name, f'f.{name}')} AS {name}" if name in _PER_FACT else f"d.{name}" for name in ACTIVITY_COLUMNS
-    )
-    casts = ", ".join(
-        f"CAST({name} AS {kind}) AS {name}" for name, kind in MEASURE_COLUMNS.items() if name in _PER_FACT
+        f"{values.get(name)} AS {name}" if name in _PER_FACT else f"d.{name}" for name in ACTIVITY_COLUMNS
     )
     con.execute(
-        f"CREATE OR REPLACE TABLE activity_rows AS SELECT * REPLACE ({casts}) FROM (SELECT d.source, d.billing_period, "
-        f"{selected}, f._no_quantity, f._bad OR d.problem AS problem "
-        f"FROM facts f JOIN derived d USING (_hash, _hash_back))",
+        f"CREATE OR REPLACE VIEW mapped_rows AS SELECT d.source, d.billing_period, {selected}, d.sku_hash, "
+        f"f._no_quantity, f._bad OR d.problem AS problem FROM facts f JOIN derived d USING (_hash, _hash_back)",
     )
     keys = ["source", "billing_period", "problem", *(name for name in ACTIVITY_COLUMNS if name not in MEASURE_COLUMNS)]
     unique = [name for name in keys if name not in _PER_FACT]
     if has_equal_rows(con, "derived", unique) or _resources_are_unclean(con):
-        merge(con, "activity_rows")
+        merge(con)
+        con.execute("DROP TABLE facts")
+    else:
+        con.execute("CREATE OR REPLACE VIEW activity_rows AS FROM mapped_rows")
 
 
 def _resources_are_unclean(con: duckdb.DuckDBPyConnection) -> bool:
     """Tell whether cleaning may have made two resource ids equal."""
     query = (
-        "SELECT bool_or(resource_id <> trim(resource_id) OR resource_id = '' OR lower(resource_id) = 'null') FROM facts"
+        "SELECT bool_or(starts_with(resource_id, ' ') OR ends_with(resource_id, ' ') OR resource_id = '' "
+        "OR (strlen(resource_id) = 4 AND lower(resource_id) = 'null')) FROM facts"
     )
     return bool(con.execute(query).fetchall()[0][0])

@@ -1,7 +1,7 @@
 """From activities in DuckDB to a rate card in DuckDB: one rate per distinct SKU and month, then a join key for both.
 
 The join key is DuckDB's 64-bit hash of the SKU columns, checked for collisions on every run, so that the join is over
-one integer and not over ten nullable columns.
+one integer and not over ten nullable columns; and the start of the month, computed without a calendar library.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,31 +17,18 @@ from offgridflow.domain.periods import Month
 RateFunction = Callable[[Sku, Month], Rate]
 """A pure function from a SKU and a month to its rate, bound to one factor set and recipe."""
 
-SKU_HASH: Final = "hash(" + ", ".join(SKU_COLUMNS) + ")"
-MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
-
 CARD_COLUMNS: Final[dict[str, str]] = {
     "sku_hash": "UBIGINT",
-    "month": "VARCHAR",
+    "month_start": "TIMESTAMP",
     "rate_id": "VARCHAR",
     "status": "VARCHAR",
     "reason": "VARCHAR",
     "method": "VARCHAR",
     "coverage_bucket": "VARCHAR",
     "assumptions": "VARCHAR[]",
-    "it_energy_kwh": "DOUBLE",
-    "energy_kwh": "DOUBLE",
-    "operational_direct_kgco2e": "DOUBLE",
-    "operational_upstream_kgco2e": "DOUBLE",
-    "operational_location_kgco2e": "DOUBLE",
-    "operational_market_kgco2e": "DOUBLE",
-    "embodied_kgco2e": "DOUBLE",
-    "total_kgco2e": "DOUBLE",
-    "total_low_kgco2e": "DOUBLE",
-    "total_high_kgco2e": "DOUBLE",
-    "total_market_kgco2e": "DOUBLE",
-    "water_l": "DOUBLE",
+    **dict.fromkeys(IMPACT_COLUMNS, "DOUBLE"),
 }
+_COLUMNS: Final = ", ".join(SKU_COLUMNS)
 _BATCH = 5_000
 _JOIN: Final = "\x1f"
 """Between the assumptions of a rate on their way into DuckDB, which takes strings faster than lists of them."""
@@ -56,15 +43,21 @@ class CardLine:
     sku: Sku
 
 
-def skus_of(con: duckdb.DuckDBPyConnection, activities: str) -> Iterator[CardLine]:
-    """Yield every distinct (SKU, month) of the usage rows of the table ``activities``."""
+def skus_of(con: duckdb.DuckDBPyConnection) -> Iterator[CardLine]:
+    """Yield every distinct (SKU, month) of the usage rows of ``activities``, SKUs as they stand in ``skus``.
+
+    Two SKUs that share a hash both come under it.
+    """
     con.execute(
-        f"SELECT DISTINCT {SKU_HASH}, {MONTH}, {', '.join(SKU_COLUMNS)} FROM {activities} "
-        f"WHERE charge_class = '{USAGE}'",
+        f"WITH starts AS ("
+        f"SELECT DISTINCT sku_hash, charge_period_start FROM activities WHERE charge_class = '{USAGE}'), "
+        f"used AS (SELECT DISTINCT sku_hash, {_month_start('charge_period_start')} AS month_start FROM starts), "
+        f"known AS (SELECT DISTINCT sku_hash, {_COLUMNS} FROM skus) "
+        f"SELECT sku_hash, month_start, {_COLUMNS} FROM used JOIN known USING (sku_hash)",
     )
     while rows := con.fetchmany(_BATCH):
-        for sku_hash, month, *values in rows:
-            yield CardLine(sku_hash, Month.parse(month), sku_from_row(values))
+        for sku_hash, start, *values in rows:
+            yield CardLine(sku_hash, Month.of(start), sku_from_row(values))
 
 
 def sku_from_row(values: Sequence[Any]) -> Sku:
@@ -80,7 +73,7 @@ def card_row(line: CardLine, rate: Rate) -> tuple[object, ...]:
     total, energy = rate.total_kgco2e, rate.energy_kwh
     return (
         line.sku_hash,
-        str(line.month),
+        line.month.start.replace(tzinfo=None),
         rate.rate_id,
         rate.status.value,
         rate.reason.value if rate.reason else None,
@@ -102,12 +95,12 @@ def card_row(line: CardLine, rate: Rate) -> tuple[object, ...]:
     )
 
 
-def build_card(con: duckdb.DuckDBPyConnection, activities: str, rate_of: RateFunction) -> tuple[Rate, ...]:
+def build_card(con: duckdb.DuckDBPyConnection, rate_of: RateFunction) -> tuple[Rate, ...]:
     """Rate every (SKU, month) of ``activities``, fill the temporary table ``card``, and return the distinct rates.
 
     Raises ConservationError if two SKUs share a hash (their activities could not be told apart).
     """
-    lines = list(skus_of(con, activities))
+    lines = list(skus_of(con))
     _refuse_collisions(lines)
     rates = [rate_of(line.sku, line.month) for line in lines]
     definition = ", ".join(f"{name} {kind}" for name, kind in CARD_COLUMNS.items())
@@ -140,8 +133,8 @@ def _impact(name: str) -> str:
     return f"CASE WHEN {_RATED} THEN {_QUANTITY} * c.{name} END AS {name}"
 
 
-def emissions_query(activities: str) -> str:
-    """Return the SELECT that joins the table ``activities`` with ``card`` to rows of EMISSION_COLUMNS.
+def emissions_query() -> str:
+    """Return the SELECT that joins ``activities`` with ``card`` to rows of EMISSION_COLUMNS.
 
     A rated SKU whose quantity is missing or negative keeps its money and lines, without impacts and with that reason.
     """
@@ -162,14 +155,12 @@ def emissions_query(activities: str) -> str:
                WHEN {unrated} OR {_RATED} THEN c.coverage_bucket ELSE 'E' END AS coverage_bucket,
           c.assumptions,
           {impacts}
-        FROM {activities} a
-        LEFT JOIN card c ON {usage} AND c.sku_hash = {_hash_of("a")} AND c.month = {_month_of("a")}
+        FROM activities a
+        LEFT JOIN card c
+          ON {usage} AND c.sku_hash = a.sku_hash AND c.month_start = {_month_start("a.charge_period_start")}
     """
 
 
-def _hash_of(alias: str) -> str:
-    return "hash(" + ", ".join(f"{alias}.{name}" for name in SKU_COLUMNS) + ")"
-
-
-def _month_of(alias: str) -> str:
-    return f"strftime({alias}.charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
+def _month_start(instant: str) -> str:
+    """Return the SQL of the first instant of the month, UTC, as TIMESTAMP: arithmetic on microseconds alone."""
+    return f"date_trunc('month', make_timestamp(epoch_us({instant})))"

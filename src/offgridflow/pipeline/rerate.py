@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from offgridflow.domain.errors import LedgerError, OffGridFlowError
-from offgridflow.domain.model import ACTIVITY_COLUMNS
+from offgridflow.domain.model import ACTIVITY_COLUMNS, SKU_HASH_SQL
 from offgridflow.formats import format_by_name, registry
 from offgridflow.ledger import CommitRecord, Ledger, LiveCommit, Snapshot
 from offgridflow.methodology.recipe import METHODOLOGY_VERSION
@@ -17,7 +17,7 @@ from offgridflow.pipeline.plan import failure_of
 from offgridflow.pipeline.rate_card import build_card
 from offgridflow.pipeline.recipe import Kitchen
 
-_ACTIVITIES = ", ".join(ACTIVITY_COLUMNS)
+_ACTIVITIES = f"source, billing_period, {', '.join(ACTIVITY_COLUMNS)}, {SKU_HASH_SQL} AS sku_hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _rerate_period(task: Rerating, live: LiveCommit) -> Iterator[PeriodResult]:
     try:
         con.execute("SET TimeZone = 'UTC'")
         _load(con, task.ledger.snapshot(), live)
-        rates = build_card(con, "activities", task.kitchen.rate_of)
+        rates = build_card(con, task.kitchen.rate_of)
         work = PeriodWork(con, live.source, live.billing_period, record, rates)
         commit_period(task.ledger, work, replace=True, allow_overlap=True)
     finally:
@@ -75,12 +75,15 @@ def _rerate_period(task: Rerating, live: LiveCommit) -> Iterator[PeriodResult]:
 
 
 def _load(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, live: LiveCommit) -> None:
-    """Create the tables that an aggregation would have left: ``activities`` and ``quarantine`` of one period."""
+    """Create what an aggregation would have left: ``activities``, ``skus`` and ``quarantine`` of one period."""
     snapshot.attach(con, "stored_")
-    where = "WHERE source = ? AND billing_period = ?"
-    for table, columns in (("activities", f"source, billing_period, {_ACTIVITIES}"), ("quarantine", "*")):
-        view = "stored_emissions" if table == "activities" else "stored_quarantine"
-        con.execute(f"CREATE TABLE {table} AS SELECT {columns} FROM {view} {where}", list(live.key))
+    stored = {"activities": ("stored_emissions", _ACTIVITIES), "quarantine": ("stored_quarantine", "*")}
+    for table, (view, columns) in stored.items():
+        con.execute(
+            f"CREATE TABLE {table} AS SELECT {columns} FROM {view} WHERE source = ? AND billing_period = ?",
+            list(live.key),
+        )
+    con.execute("CREATE VIEW skus AS FROM activities")
 
 
 def _new_record(task: Rerating, live: LiveCommit) -> CommitRecord:

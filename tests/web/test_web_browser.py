@@ -105,7 +105,12 @@ def test_the_walk(page: Page, tmp_path: Path) -> None:
     page.fill("input[name=new_region]", "eu-north-1")
     page.click("text=Compare")
     assert page.locator("[data-figure=after]").is_visible()
+    assert page.locator("#moves-title").is_visible()
     check(page)
+    with page.expect_download() as compared:
+        page.click("#csv")
+    compared.value.save_as(tmp_path / "compared.csv")
+    assert "cost_after" in (tmp_path / "compared.csv").read_text()
     page.goto("/docs")
     check(page)
 

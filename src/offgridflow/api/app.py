@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from offgridflow.pipeline.model import Progress
     from offgridflow.pipeline.recipe import Kitchen
+    from offgridflow.pipeline.runs import RunStore
     from offgridflow.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -75,8 +76,15 @@ def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
         Tokens(state),
         Runs(state, _ingest(settings, uri)),
         Metrics(),
+        _history(settings, uri),
     )
     return Server(parts)
+
+
+def _history(settings: "Settings", uri: str) -> "RunStore | None":
+    from offgridflow.pipeline.troubles import history_at  # noqa: PLC0415  the pipeline is late
+
+    return history_at(uri, settings.run.state)
 
 
 def _kitchen(settings: "Settings") -> "Kitchen":

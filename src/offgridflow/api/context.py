@@ -20,6 +20,7 @@ from offgridflow.settings import ApiSettings
 
 if TYPE_CHECKING:
     from offgridflow.api.editions import Edition
+    from offgridflow.pipeline.runs import RunStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Parts:
     tokens: Tokens
     runs: Runs
     metrics: Metrics
+    history: "RunStore | None" = None
+    """What the worker tried (``offgridflow run``); None where the ledger's storage has no place for it."""
 
 
 @dataclass(frozen=True, slots=True)

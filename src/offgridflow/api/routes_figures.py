@@ -20,7 +20,7 @@ from offgridflow.reports.previous import with_previous
 from offgridflow.reports.reconcile import reconcile
 from offgridflow.reports.records import records
 from offgridflow.reports.scope import scope_of
-from offgridflow.reports.whatif import Swap
+from offgridflow.reports.swap import Swap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

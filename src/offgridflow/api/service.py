@@ -23,8 +23,9 @@ from offgridflow.reports.records import has_table
 from offgridflow.reports.reported import REPORTED
 from offgridflow.reports.rollup import answers
 from offgridflow.reports.scope import EMISSIONS, days_of, keys_of, scope_of
+from offgridflow.reports.swap import Swap
 from offgridflow.reports.totals import Report, report
-from offgridflow.reports.whatif import Swap, WhatIf, what_if
+from offgridflow.reports.whatif import WhatIf, what_if
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

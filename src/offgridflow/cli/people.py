@@ -52,7 +52,7 @@ def _rounded(number: Decimal, most: int) -> str:
 def money(value: object) -> str:
     """Write an amount of money with two decimals."""
     number = _number(value)
-    return UNKNOWN if number is None else f"{number.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
+    return UNKNOWN if number is None else f"{number.quantize(Decimal('0.01'), ROUND_HALF_EVEN) + 0:,}"
 
 
 def count(value: object) -> str:

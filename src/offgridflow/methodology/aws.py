@@ -112,10 +112,20 @@ def classify(sku: Sku, period: Month, factors: FactorSet) -> Demand | NotRated:
     return _otherwise(reading, described) if outcome is None else outcome
 
 
+def meter_of(sku: Sku) -> str | None:
+    """Return the usage type without its region prefix, from the description too where that is all the bill has."""
+    meter = (sku.sku_meter or "")[:_LONGEST].strip()
+    usage_type = meter if " " not in meter else usage_type_of(meter, service_of(sku)) or meter
+    return _without_region(usage_type) or None
+
+
+def _without_region(usage_type: str) -> str:
+    return _PREFIX.sub("", usage_type, count=1) if _PREFIX.match(usage_type) else usage_type
+
+
 def _by_usage_type(reading: Reading, usage_type: str) -> Outcome | None:
     """Ask the tables: what is never rated, the service's own, what all services share."""
-    meter = _PREFIX.sub("", usage_type, count=1) if _PREFIX.match(usage_type) else usage_type
-    reading = replace(reading, meter=meter)
+    reading = replace(reading, meter=_without_region(usage_type))
     if reading.service != BEDROCK:
         outcome = first(NEVER, reading)
         if outcome is not None:

@@ -1,106 +1,93 @@
 """The same activities under another rate card: another profile, region, instance family or storage class.
 
-Nothing is stored: the new figures are a temporary view beside the ledger's, never mixed with them.
+Nothing is stored: the new figures are a temporary view beside the ledger's, never mixed with them. Cost after a change
+is known where this ledger paid for the other thing (``reports.prices``), else null with the reason.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.model import IMPACT_COLUMNS, SKU_COLUMNS, USAGE, Rate, Sku
 from offgridflow.domain.periods import Month
 from offgridflow.reports.figures import Row, difference
+from offgridflow.reports.moved import MONTH, MOVED, Changed, Move, cost_row, costs, fill_moved, moves
+from offgridflow.reports.prices import NO_PRICES, PRICE_MEANINGS, paid
 from offgridflow.reports.records import records, sku_of
+from offgridflow.reports.scope import scope_of
+from offgridflow.reports.swap import Change, unchanged
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
 
 if TYPE_CHECKING:
     import duckdb
 
 RateFunction = Callable[[Sku, Month], Rate]
-Change = Callable[[Sku], Sku]
 
 RERATED: Final = "rerated"
 """The temporary view that ``rerate`` makes, with the columns of ``emissions``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
-    """What to change in every SKU that it fits; None leaves as it is. Each pair is (old, new).
-
-    ``region`` compares region ids, and an old region of ``*`` fits every SKU. ``family`` is the part of an instance
-    type before its size (``m5`` to ``m7g``, ``Standard_D`` to ``Standard_E``); ``storage`` is a storage class or the
-    part of a meter that names it.
-    """
-
-    region: tuple[str, str] | None = None
-    family: tuple[str, str] | None = None
-    storage: tuple[str, str] | None = None
-
-    def __call__(self, sku: Sku) -> Sku:
-        """Return the SKU with the changes. Names that the change makes untrue (id, description) are taken off."""
-        changed = sku
-        if self.region is not None and self.region[0] in {"*", sku.region_id}:
-            changed = replace(changed, region_id=self.region[1])
-        if self.family is not None:
-            changed = _renamed(changed, "instance_type", *self.family, ends=(".", "-", "_"))
-        if self.storage is not None:
-            changed = _renamed(changed, "storage_class", *self.storage, ends=("",))
-        return changed if changed == sku else replace(changed, sku_id=None, description=None)
-
-
-def _renamed(sku: Sku, attribute: str, old: str, new: str, ends: Sequence[str]) -> Sku:
-    """Replace ``old`` before one of ``ends`` in the attribute, or where it is unknown in the meter."""
-    known = getattr(sku.attributes, attribute)
-    for end in ends:
-        meter = (sku.sku_meter or "").replace(old + end, new + end) or None
-        if known is not None and (known == old or known.startswith(old + end)):
-            attributes = replace(sku.attributes, **{attribute: new + known[len(old) :]})
-            return replace(sku, attributes=attributes, sku_meter=meter)
-        if known is None and meter != sku.sku_meter:
-            return replace(sku, sku_meter=meter)
-    return sku
-
-
-def unchanged(sku: Sku) -> Sku:
-    """Return the SKU as it is: to rate the same SKUs with another card."""
-    return sku
-
-
-def rerate(con: "duckdb.DuckDBPyConnection", rate_of: RateFunction, change: Change = unchanged) -> int:
-    """Make the temporary view ``rerated``: the rows of ``emissions`` under other rates. Returns the SKUs that changed.
+def rerate(con: "duckdb.DuckDBPyConnection", rate_of: RateFunction, change: Change = unchanged) -> tuple[Changed, ...]:
+    """Make the temporary view ``rerated``: the rows of ``emissions`` under other rates. Returns all SKUs.
 
     Money, lines and excluded rows stay as they are; a usage row without a known, non-negative quantity has no impact.
     """
-    rows = records(con, f"SELECT DISTINCT {_COLUMNS}, {_KEY} AS key, {_MONTH} AS month FROM emissions WHERE {_USAGE}")
+    rows = records(
+        con,
+        f"SELECT {_COLUMNS}, {_KEY} AS key, {MONTH} AS month, list(DISTINCT billing_currency) AS currencies "
+        f"FROM emissions WHERE {_USAGE} GROUP BY ALL",
+    )
     if len({row["key"] for row in rows}) != len(rows):
         sentence = "Two SKUs of the ledger have the same 64-bit hash, so that they cannot be rated anew together."
         raise LedgerError(sentence, action="Narrow the question, and report this with the version of DuckDB.")
-    skus = [(row["key"], Month.parse(row["month"]), sku_of(row)) for row in rows]
-    changed = [(key, month, before, change(before)) for key, month, before in skus]
-    _fill_card(con, ((key, rate_of(sku, month)) for key, month, _, sku in changed))
+    skus = [_changed(row, change) for row in rows]
+    _fill_card(con, ((sku.key, rate_of(sku.after, sku.month)) for sku in skus))
     con.execute(f"CREATE OR REPLACE TEMP VIEW {RERATED} AS {_VIEW}")
-    return len({before for _, _, before, after in changed if before != after})
+    return tuple(skus)
+
+
+def _changed(row: Mapping[str, Any], change: Change) -> Changed:
+    before = sku_of(row)
+    currencies = tuple(sorted(row["currencies"], key=str))
+    return Changed(row["key"], Month.parse(row["month"]), before, change(before), currencies)
 
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """Two reports over the same rows. ``changed_skus`` counts the SKUs that the change fitted."""
+    """Two reports over the same rows. ``changed_skus`` counts the SKUs that the change fitted.
+
+    ``costs`` has one line per group and currency, then ``cost_total`` one per currency; ``moves`` are the SKUs that
+    change, the dearest first, at most MOST_MOVES.
+    """
 
     before: Report
     after: Report
     changed_skus: int
+    costs: Mapping[tuple[object, ...], Row]
+    cost_total: tuple[Row, ...]
+    moves: tuple[Move, ...]
 
     def rows(self) -> list[Row]:
         """Return per group the totals before and after, and the difference where both are known."""
         keys = (*self.before.keys, "billing_currency")
         after = {tuple(row[key] for key in keys): row for row in self.after.rows}
-        return [_compared(keys, row, after[tuple(row[key] for key in keys)]) for row in self.before.rows]
+        found: list[Row] = []
+        for row in self.before.rows:
+            cell = tuple(row[key] for key in keys)
+            found.append(_compared(keys, row, after[cell]) | self.costs[cell])
+        return found
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON shape."""
-        total = _compared((), self.before.impact_total, self.after.impact_total)
-        return {"rows": self.rows(), "impact_total": total, "changed_skus": self.changed_skus}
+        return {
+            "rows": self.rows(),
+            "impact_total": _compared((), self.before.impact_total, self.after.impact_total),
+            "cost_total": list(self.cost_total),
+            "changed_skus": self.changed_skus,
+            "moves": [move.to_json() for move in self.moves],
+            "meanings": dict(PRICE_MEANINGS),
+        }
 
 
 def _compared(keys: Iterable[str], before: Row, after: Row) -> Row:
@@ -125,20 +112,29 @@ def what_if(  # noqa: PLR0913  a report's question and the change
 ) -> WhatIf:
     """Return totals of the usage rows as they are rated now, and with ``change`` applied to every SKU.
 
-    Both sides are rated by ``rate_of``, so that the difference comes from the change alone.
+    Both sides are rated by ``rate_of``, so that the difference comes from the change alone. The price of what a SKU
+    becomes is what this ledger paid for it, in any month and account that ``con`` shows.
     """
     rerate(con, rate_of)
     before = report(con, by, date_from, date_to, where, provenance=provenance, view=RERATED)
-    count = rerate(con, rate_of, change)
+    moved = [sku for sku in rerate(con, rate_of, change) if sku.is_moved]
     after = report(con, by, date_from, date_to, where, provenance=provenance, view=RERATED)
-    return WhatIf(before, after, count)
+    prices = paid(con) if moved else NO_PRICES
+    fill_moved(con, moved, prices)
+    scope = scope_of(date_from, date_to, where or {}, MOVED)
+    cells = {
+        tuple(row[key] for key in (*before.keys, "billing_currency")): cost_row(row)
+        for row in costs(con, scope, before.keys)
+    }
+    total = tuple({"billing_currency": row["billing_currency"], **cost_row(row)} for row in costs(con, scope, ()))
+    count = len({sku.before for sku in moved})
+    return WhatIf(before, after, count, cells, total, moves(con, scope, moved, prices))
 
 
 # SQL ----------------------------------------------------------------------------------------------------------------
 
 _COLUMNS: Final = ", ".join(SKU_COLUMNS)
-_MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
-_KEY: Final = f"hash({_COLUMNS}, {_MONTH})"
+_KEY: Final = f"hash({_COLUMNS}, {MONTH})"
 _USAGE: Final = f"charge_class = '{USAGE}'"
 _CARD: Final[dict[str, str]] = {
     "key": "UBIGINT",
@@ -165,7 +161,7 @@ _NEW: Final[dict[str, str]] = {
 _REPLACED: Final = ", ".join(f"{sql} AS {name}" for name, sql in _NEW.items())
 _VIEW: Final = (
     f"SELECT e.* REPLACE ({_REPLACED}) FROM emissions e LEFT JOIN rerated_card c "
-    f"ON {_USAGE} AND c.key = hash({', '.join('e.' + name for name in SKU_COLUMNS)}, {_MONTH})"
+    f"ON {_USAGE} AND c.key = hash({', '.join('e.' + name for name in SKU_COLUMNS)}, {MONTH})"
 )
 
 

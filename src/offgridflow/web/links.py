@@ -64,6 +64,10 @@ class View:
         """Return the link with a filter taken off."""
         return "/?" + replace(self, where=tuple(pair for pair in self.where if pair[0] != key)).query()
 
+    def undated(self) -> str:
+        """Return the query of the same view over all months."""
+        return replace(self, from_=None, to=None).query()
+
     def query(self, **changes: str) -> str:
         """Return the address's query; defaults are left out."""
         pairs: list[tuple[str, str]] = []

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from offgridflow.domain.errors import LedgerError
 from offgridflow.reports.figures import ratio
 from offgridflow.web import words
 from offgridflow.web.links import View
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 TOP_SERIES: Final = 6
 TABLE_ROWS: Final = 50
 TREND_MONTHS: Final = 12
+MOST_FAILURES: Final = 5
 STALE_AFTER: Final = timedelta(days=40)
 METRICS: Final[dict[str, tuple[str, str, tuple[words.Scale, ...]]]] = {
     "carbon": ("Carbon", "total_kgco2e", words.MASS),
@@ -172,14 +174,8 @@ def _previous(asked: Asked, total: "Report") -> dict[str, Any] | None:
     return {
         "percent": words.percent(abs(moved), 0 if abs(moved) >= Decimal("0.1") else 1),
         "direction": "up" if moved > 0 else "down" if moved < 0 else "same",
-        "label": _span_name(before.date_from[:7], before.date_to[:7]),
+        "label": words.span_name(before.date_from[:7], before.date_to[:7]),
     }
-
-
-def _span_name(first: str, last: str) -> str:
-    if first == last:
-        return words.month_name(first)
-    return f"{words.month_name(first)} {words.DASH} {words.month_name(last)}"
 
 
 # chart --------------------------------------------------------------------------------------------------------------
@@ -408,16 +404,27 @@ def _reported(asked: Asked) -> list[dict[str, Any]] | None:
     found = asked.context.service.reconciled(asked.edition, Question((), asked.view.first, asked.view.last))
     if found is None:
         return []
-    return [
-        {
-            "provider": words.value_name("provider", row["provider"]),
-            "ours": _mass_text(row["estimate_total_kgco2e"]),
-            "theirs": _mass_text(row["reported_total_location_kgco2e"]),
-            "ratio": words.digits(row["total_ratio"]),
-        }
-        for row in found.rows
-        if row["reported_total_location_kgco2e"] is not None
-    ]
+    return [_beside(row) for row in found.rows if _published(row)[0] is not None]
+
+
+def _published(row: Mapping[str, object]) -> tuple[object, str | None]:
+    """Return the provider's location-based total, or one without a method and that it has none: Azure says none."""
+    if row["reported_total_location_kgco2e"] is not None:
+        return row["reported_total_location_kgco2e"], None
+    return row["reported_total_unspecified_kgco2e"], "method not stated"
+
+
+def _beside(row: Mapping[str, object]) -> dict[str, Any]:
+    theirs, method = _published(row)
+    compared = ratio(words.decimal_of(row["estimate_total_kgco2e"]), words.decimal_of(theirs))
+    return {
+        "provider": words.value_name("provider", row["provider"]),
+        "ours": _mass_text(row["estimate_total_kgco2e"]),
+        "theirs": _mass_text(theirs),
+        "market": _mass_text(row["reported_total_market_kgco2e"]),
+        "method": method,
+        "ratio": words.digits(compared),
+    }
 
 
 def _mass_text(value: object) -> str:
@@ -436,18 +443,59 @@ def _banner(asked: Asked, now: datetime) -> dict[str, Any]:
         if known is None or known[0] < commit.billing_period:
             newest[commit.source] = (commit.billing_period, commit.committed_at)
     stale = [source for source, (period, _) in newest.items() if _is_stale(period, now)]
-    failed = [
-        {"run": run["run_id"], "at": str(run["finished_at"])[:16].replace("T", " "), "error": run["error"]}
-        for run in asked.context.parts.runs.list()[:1]
-        if run["state"] in {"failed", "partial", "interrupted"} and asked.context.caller.restriction.is_none
-    ]
+    whole = asked.context.caller.restriction.is_none
+    failed = [*_failed_ingests(asked), *_failed_sources(asked)] if whole else []
     latest = asked.edition.newest_commit_at
     return {
         "sources": len(newest),
         "latest": latest.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if latest and commits else None,
         "stale": stale,
-        "failed": failed,
+        "failed": failed[:MOST_FAILURES],
+        "more_failed": max(len(failed) - MOST_FAILURES, 0),
     }
+
+
+def _failed_ingests(asked: Asked) -> list[dict[str, Any]]:
+    """Return the newest run that the API started, if it did not succeed."""
+    found: list[dict[str, Any]] = []
+    for run in asked.context.parts.runs.list()[:1]:
+        if run["state"] in {"failed", "partial", "interrupted"}:
+            error = run["error"] if isinstance(run["error"], Mapping) else {}
+            found.append(
+                {
+                    "what": "The ingest that the API started last",
+                    "at": _minute(str(run["finished_at"])),
+                    "sentence": error.get("message", "It did not succeed."),
+                    "action": error.get("action", ""),
+                }
+            )
+    return found
+
+
+def _failed_sources(asked: Asked) -> list[dict[str, Any]]:
+    """Return what failed or is held of each source in the newest run of the worker that tried it."""
+    from offgridflow.pipeline.troubles import troubles_of  # noqa: PLC0415  the pipeline is late
+
+    store = asked.context.parts.history
+    if store is None:
+        return []
+    try:
+        found = troubles_of(store)
+    except LedgerError as error:
+        return [{"what": "The history of runs", "at": "now", "sentence": error.sentence, "action": error.action}]
+    return [
+        {
+            "what": " ".join(filter(None, (trouble.source or "offgridflow run", trouble.billing_period))),
+            "at": _minute(trouble.at),
+            "sentence": trouble.sentence,
+            "action": trouble.action,
+        }
+        for trouble in found
+    ]
+
+
+def _minute(instant: str) -> str:
+    return instant[:16].replace("T", " ") + " UTC"
 
 
 def _is_stale(period: str, now: datetime) -> bool:

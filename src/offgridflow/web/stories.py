@@ -1,13 +1,14 @@
 """What the explain and what-if pages show, from reports. No HTML here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.api.service import Question
 from offgridflow.reports.figures import plain, ratio
-from offgridflow.reports.whatif import Swap
+from offgridflow.reports.prices import PRICE_MEANINGS
+from offgridflow.reports.swap import Swap
 from offgridflow.web import words
 from offgridflow.web.links import View
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from offgridflow.reports.explain import ExplainedSku
 
 MOST_SKUS: Final = 5
+MOST_MOVES: Final = 25
+KEYS: Final = ("provider", "service_name", "region_id", "sub_account_id")
+"""What the comparison can be shown by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,11 @@ class Change:
     def is_none(self) -> bool:
         """Whether nothing is to be changed."""
         return self == Change()
+
+    def parameters(self) -> dict[str, str]:
+        """Return the change as the API is asked for it."""
+        pairs = {"region": self.region, "family": self.family, "storage": self.storage}
+        return {name: ":".join(pair) for name, pair in pairs.items() if pair is not None}
 
     def swap(self) -> Swap:
         """Return the change of SKUs."""
@@ -130,7 +139,9 @@ def whatif_story(context: "Context", edition: "Edition", view: View, change: Cha
     restriction = context.caller.restriction
     regions = context.service.report(edition, restriction, Question(("region_id",))).rows
     names = sorted({str(row["region_id"]) for row in regions if row["region_id"]})
-    story: dict[str, Any] = {"view": view, "regions": names, "result": None}
+    keys = list(dict.fromkeys((*KEYS, view.by)))
+    api_query = view.api_query(**change.parameters())
+    story: dict[str, Any] = {"view": view, "regions": names, "keys": keys, "api_query": api_query, "result": None}
     if change.is_none:
         return story
     key = view.by
@@ -142,7 +153,7 @@ def whatif_story(context: "Context", edition: "Edition", view: View, change: Cha
         (words.decimal_of(row[name]) or Decimal(0) for row in rows for name in _BARS.values()), default=Decimal(0)
     )
     overall = found.to_json()["impact_total"]
-    costs = [(words.money(row["billed_cost"]), row["billing_currency"] or "") for row in found.after.total]
+    moves = [_move(move.to_json()) for move in found.moves[:MOST_MOVES]]
     return {
         **story,
         "result": {
@@ -150,8 +161,12 @@ def whatif_story(context: "Context", edition: "Edition", view: View, change: Cha
             "key": words.key_name(key),
             "mass": mass,
             "overall": _overall(overall if isinstance(overall, Mapping) else {}),
-            "costs": costs,
-            "rows": [_compared(key, row, mass, largest) for row in rows],
+            "costs": [_cost(row) for row in found.cost_total if row["cost_moved"]],
+            "moves": moves,
+            "more_moves": max(len(found.moves) - MOST_MOVES, 0),
+            "rows": [_compared(key, row, mass, largest) for row in rows if _changes(row)],
+            "unchanged": sum(not _changes(row) for row in rows),
+            "meanings": _meanings(moves),
         },
     }
 
@@ -175,6 +190,55 @@ def _overall(row: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
+def _cost(row: Mapping[str, object]) -> dict[str, Any]:
+    """Return the money of a currency: the whole where it is known, and of what changes the part that has a price."""
+    return {
+        "currency": row["billing_currency"] or "",
+        "before": words.money(row["cost_before"]),
+        "after": words.money(row["cost_after"]) if row["cost_after"] is not None else None,
+        "moved": words.money(row["cost_moved"]) if row["cost_moved"] else None,
+        "priced_before": words.money(row["cost_priced_before"]),
+        "priced_after": words.money(row["cost_priced_after"]) if row["cost_priced_after"] is not None else None,
+        "unpriced": words.money(row["cost_without_price"]) if row["cost_without_price"] else None,
+    }
+
+
+def _move(move: Mapping[str, object]) -> dict[str, Any]:
+    sides = {side: move[f"instance_type_{side}"] or move[f"sku_meter_{side}"] or "" for side in ("before", "after")}
+    low, high = (words.digits(move[f"unit_price_{end}"]) for end in ("low", "high"))
+    reason = move["price_basis"] or move["reason"]
+    return {
+        "service": move["service_name"] or words.value_name("provider", move["provider"]),
+        **sides,
+        **{f"region_{side}": move[f"region_id_{side}"] or "no region" for side in sides},
+        "cost_before": words.money(move["cost_before"]),
+        "cost_after": words.money(move["cost_after"]),
+        "direction": _money_direction(move["cost_before"], move["cost_after"]),
+        "price": words.digits(move["unit_price"]),
+        "range": None if low == high else f"{low} {words.DASH} {high}",
+        "unit": move["consumed_unit"] or "unit",
+        "currency": move["billing_currency"] or "",
+        "how": str(reason),
+    }
+
+
+def _meanings(moves: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return what the ways in which prices were found, or not, mean."""
+    used = {move["how"] for move in moves}
+    return [(words.sentence(name), meaning) for name, meaning in PRICE_MEANINGS.items() if name in used]
+
+
+def _changes(row: Mapping[str, object]) -> bool:
+    """Return whether a row has anything that the change touches."""
+    return bool(row["cost_moved"]) or row["total_kgco2e_difference"] not in {None, 0}
+
+
+def _money_direction(before: object, after: object) -> str:
+    """Return where money goes, to the cent."""
+    old, new = words.decimal_of(before), words.decimal_of(after)
+    return "same" if old is None or new is None else _direction(round(new - old, 2))
+
+
 def _compared(key: str, row: Mapping[str, object], mass: words.Scale, largest: Decimal) -> dict[str, Any]:
     return {
         "name": words.value_name(key, row[key]),
@@ -185,6 +249,9 @@ def _compared(key: str, row: Mapping[str, object], mass: words.Scale, largest: D
         "percent": _percent(row),
         "direction": _direction(row["total_kgco2e_difference"]),
         "bars": {name: _width(row[column], largest) for name, column in _BARS.items()},
+        "cost_before": words.money(row["cost_before"]),
+        "cost_after": words.money(row["cost_after"]),
+        "cost_direction": _money_direction(row["cost_before"], row["cost_after"]),
     }
 
 

@@ -57,6 +57,14 @@ def month_name(month: str) -> str:
     return f"{MONTHS[int(number[:2]) - 1]} {year}"
 
 
+def span_name(first: str | None, last: str | None) -> str:
+    """Return the months from first to last as people read them; an end that is None is open."""
+    if first == last and first is not None:
+        return month_name(first)
+    ends = [month_name(first) if first else "the first month", month_name(last) if last else "the newest month"]
+    return f" {DASH} ".join(ends)
+
+
 def sentence(name: str) -> str:
     """Return an enum's value as words: ``grid_newest_year`` as Grid newest year."""
     words = name.replace("_", " ")

@@ -1,5 +1,6 @@
 """``offgridflow whatif``: the same activities in another region, instance family or storage class."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -22,7 +23,9 @@ from offgridflow.cli.options import (
 from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import kitchen, open_ledger
 from offgridflow.domain.errors import UsageError
-from offgridflow.reports.whatif import Swap, WhatIf, what_if
+from offgridflow.reports.prices import PRICE_MEANINGS
+from offgridflow.reports.swap import Swap
+from offgridflow.reports.whatif import WhatIf, what_if
 
 ORDER = 36
 
@@ -46,9 +49,10 @@ def whatif(  # noqa: PLR0913  the options of one command
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Rate the same use with another region, instance family or storage class, and show the difference.
+    """Rate the same use in another region, instance family or storage class: carbon and cost before and after.
 
-    For example: offgridflow whatif --region us-east-1:eu-north-1 --family m5:m7g. Costs stay as they are on the bill.
+    For example: offgridflow whatif --region us-east-1:eu-north-1 --family m5:m7g. Costs follow the prices that this
+    ledger paid for the other thing; where it paid none, the cost is unknown.
     """
     swap = Swap(_pair("--region", region), _pair("--family", family), _pair("--storage", storage))
     if swap == Swap():
@@ -83,12 +87,54 @@ def answer_of(found: WhatIf) -> Answer:
     """Return the comparison as it is shown."""
     rows = found.rows()
     columns = (
-        *(Column(key, key) for key in found.before.keys),
-        Column("kWh now", "energy_kwh_before", people.fine),
-        Column("then", "energy_kwh_after", people.fine),
+        *(Column(key.removesuffix("_id").removesuffix("_name"), key) for key in found.before.keys),
         Column("kgCO2e now", "total_kgco2e_before", people.fine),
         Column("then", "total_kgco2e_after", people.fine),
-        Column("difference", "total_kgco2e_difference", people.fine),
+        Column("change", "total_kgco2e_difference", people.fine),
+        Column("cost now", "cost_before", people.money),
+        Column("then", "cost_after", people.money),
+        Column("change", "cost_difference", people.money),
+        Column("", "billing_currency"),
     )
     notes = [f"{found.changed_skus:,} SKUs change. Both sides are rated with today's factors and settings."]
-    return Answer(found.to_json(), rows, [Table("What if", columns, rows, notes=notes)])
+    tables = [Table("What if", columns, rows, notes=[*notes, *_told(found)])]
+    if found.moves:
+        tables.append(_moves(found))
+    return Answer(found.to_json(), rows, tables)
+
+
+def _told(found: WhatIf) -> list[str]:
+    """Say what is known of the money that changes, per currency."""
+    told: list[str] = []
+    for row in found.cost_total:
+        if not found.changed_skus or not row["cost_moved"]:
+            continue
+        currency = row["billing_currency"]
+        now, then = people.money(row["cost_priced_before"]), people.money(row["cost_priced_after"])
+        sentence = f"Use for {people.money(row['cost_moved'])} {currency} changes: "
+        sentence += f"{now} would cost {then}" if row["cost_priced_before"] is not None else "none of it has a price"
+        if row["cost_without_price"]:
+            sentence += f"; for {people.money(row['cost_without_price'])} this ledger has no price"
+        told.append(f"{sentence}.")
+    return told
+
+
+def _moves(found: WhatIf) -> Table:
+    columns = (
+        Column("changes", lambda move: _name(move, "before")),
+        Column("into", lambda move: _name(move, "after")),
+        Column("cost now", "cost_before", people.money),
+        Column("then", "cost_after", people.money),
+        Column("", "billing_currency"),
+        Column("price", "unit_price", people.fine),
+        Column("how", lambda move: move["price_basis"] or move["reason"]),
+    )
+    moves = [move.to_json() for move in found.moves]
+    used = {str(move["price_basis"] or move["reason"]) for move in moves}
+    notes = [f"{name}: {meaning}." for name, meaning in PRICE_MEANINGS.items() if name in used]
+    return Table("Cost of what changes, the dearest first; prices per consumed unit", columns, moves, notes=notes)
+
+
+def _name(move: Mapping[str, object], side: str) -> str:
+    meter = move[f"instance_type_{side}"] or move[f"sku_meter_{side}"] or move["service_name"]
+    return f"{meter} in {move[f'region_id_{side}'] or 'no region'}"

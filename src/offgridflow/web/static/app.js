@@ -143,31 +143,38 @@ function setUpTheme() {
   });
 }
 
-function setUpExport() {
-  const image = byId("png");
-  const copy = byId("copy");
+function say(text) {
   const said = byId("said");
-  if (!image || !copy) return;
-  image.hidden = false;
-  copy.hidden = false;
-  image.addEventListener("click", () => {
-    byId("chart").toBlob((blob) => {
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(blob);
-      link.download = "offgridflow.png";
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-      said.textContent = "Image saved";
-    }, "image/png");
-  });
-  copy.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      said.textContent = "Link copied";
-    } catch {
-      said.textContent = "Copy the address of this page";
-    }
-  });
+  if (said) said.textContent = text;
+}
+
+function saveImage() {
+  byId("chart").toBlob((blob) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = "offgridflow.png";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    say("Image saved");
+  }, "image/png");
+}
+
+async function copyLink() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    say("Link copied");
+  } catch {
+    say("Copy the address of this page");
+  }
+}
+
+function setUpExport() {
+  for (const [id, act] of [["png", saveImage], ["copy", copyLink]]) {
+    const button = byId(id);
+    if (!button) continue;
+    button.hidden = false;
+    button.addEventListener("click", act);
+  }
 }
 
 function setUpForms() {

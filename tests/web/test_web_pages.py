@@ -1,0 +1,131 @@
+"""Laws of the pages without a browser: what the banner names, what a what-if says of money, what links keep."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from offgridflow.domain.errors import LedgerError
+from offgridflow.pipeline.model import Failure, PeriodResult, PeriodStatus
+from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
+from offgridflow.pipeline.troubles import history_at, troubles_of
+from support.server import ApiClient, client_of, make_ledger, server_on
+
+NOW = datetime(2026, 1, 2, 5, 17, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A small ledger."""
+    return make_ledger(tmp_path)
+
+
+@pytest.fixture
+def site(ledger: Path, tmp_path: Path) -> Iterator[ApiClient]:
+    """A server on it."""
+    with client_of(server_on(ledger, state=tmp_path / "state.sqlite")) as client:
+        yield client
+
+
+def result(source: str, status: PeriodStatus, period: str | None = "2025-06") -> PeriodResult:
+    """Return what a run made of a source's month."""
+    error = (
+        Failure("PROVIDER_AUTH", f"{source} may not be listed.", "Grant it.", "auth") if status == "failed" else None
+    )
+    return PeriodResult(
+        source=source,
+        billing_period=period,
+        billing_currency=None,
+        provider="aws",
+        format=None,
+        status=status,
+        error=error,
+    )
+
+
+def run(store: RunStore, run_id: str, *results: PeriodResult, ended: bool = True) -> None:
+    """Write a run into the history."""
+    with store.living(run_id):
+        store.begin(run_id, "run", NOW, {})
+        for each in results:
+            store.note(run_id, NOW, [each], frozenset())
+        if ended:
+            store.finish(run_id, "partial", NOW)
+
+
+def test_the_banner_names_each_source_that_failed_last(site: ApiClient, ledger: Path) -> None:
+    """A source that failed in the newest run that tried it stands in the banner with its reason and what to do."""
+    assert "may not be listed" not in site.get("/").text
+    store = history_at(str(ledger))
+    assert store is not None
+    assert store.folder == ledger / STATE_FOLDER
+    run(store, "r1", result("acme", "failed"), result("other", "failed"))
+    run(store, "r2", result("other", "committed"))
+    page = site.get("/").text
+    assert "<strong>acme 2025-06</strong> failed (2026-01-02 05:17 UTC): acme may not be listed. Grant it." in page
+    assert "other may not be listed" not in page
+
+
+def test_a_source_that_succeeds_is_no_trouble_any_more(tmp_path: Path) -> None:
+    """Of each source the newest run that tried it counts, whatever failed before."""
+    store = RunStore(tmp_path)
+    run(store, "r1", result("acme", "failed", None))
+    assert [(each.source, each.billing_period) for each in troubles_of(store)] == [("acme", None)]
+    run(store, "r2", result("acme", "unchanged"))
+    assert troubles_of(store) == []
+
+
+def test_a_killed_run_is_a_trouble_until_the_next_one(tmp_path: Path) -> None:
+    """A run that was killed is told; what it had committed is no failure."""
+    store = RunStore(tmp_path)
+    run(store, "r1", result("acme", "committed"), ended=False)
+    (killed,) = troubles_of(store)
+    assert (killed.source, killed.at) == (None, NOW.isoformat())
+    run(store, "r2")
+    assert troubles_of(store) == []
+
+
+def test_where_nothing_ever_ran_nothing_is_written(tmp_path: Path) -> None:
+    """Looking for troubles makes no history, and a broken one is an error that says so."""
+    store = RunStore(tmp_path / "none")
+    assert troubles_of(store) == []
+    assert not store.folder.exists()
+    (tmp_path / "runs.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(LedgerError, match="history"):
+        troubles_of(RunStore(tmp_path))
+
+
+def test_the_history_can_lie_elsewhere(tmp_path: Path) -> None:
+    """The folder of the settings goes before the ledger's own."""
+    chosen = history_at(str(tmp_path / "ledger"), tmp_path / "elsewhere")
+    assert chosen is not None
+    assert chosen.folder == tmp_path / "elsewhere"
+
+
+def test_a_what_if_shows_cost_as_it_shows_carbon(site: ApiClient) -> None:
+    """Cost after a change stands beside the cost before where this ledger has a price, else the reason stands there."""
+    moved = site.get("/whatif?region=us-east-1&new_region=eu-north-1&by=region_id&from=2025-06&to=2025-06").text
+    assert "Cost after the change" in moved
+    assert "Not in ledger" in moved
+    assert "this ledger paid for no such thing" in moved
+    api = site.get("/api/v1/whatif?region=us-east-1:eu-north-1&by=region_id&from=2025-06&to=2025-06").json()
+    priced = [move for move in api["moves"] if move["unit_price"] is not None]
+    assert [move["price_basis"] for move in priced] == ["paid"]
+    assert f"{priced[0]['cost_after']:.2f}" in moved
+    nothing = site.get("/whatif?region=nowhere&new_region=eu-north-1").text
+    assert "No SKU of this view fits the change." in nothing
+
+
+def test_links_between_pages_keep_what_is_shown(site: ApiClient) -> None:
+    """Period and filters go along from page to page, and the what-if exports what it shows."""
+    page = site.get("/?from=2025-06&to=2025-06&where=region_id%3Dus-east-1").text
+    state = "from=2025-06&amp;to=2025-06&amp;where=region_id%3Dus-east-1"
+    assert f'href="/whatif?{state}"' in page
+    assert f'href="/explain?{state}"' in page
+    asked = "/whatif?from=2025-06&to=2025-06&family=m5&new_family=m7g&by=region_id"
+    shown = site.get(asked).text
+    export = "/api/v1/whatif?by=region_id&amp;family=m5%3Am7g&amp;from=2025-06&amp;to=2025-06&amp;format=csv"
+    assert f'href="{export}"' in shown
+    assert site.get(export.replace("&amp;", "&")).text.startswith("region_id,billing_currency,")
+    assert 'name="from" value="2025-06"' in shown

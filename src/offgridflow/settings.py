@@ -6,6 +6,7 @@ error never silently means a default.
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -96,11 +97,35 @@ class MethodologySettings(Strict):
 
 
 class LedgerSettings(Strict):
-    """Where the ledger is and how long superseded versions stay readable."""
+    """Where the ledger is and how long superseded versions stay readable.
+
+    ``region``, ``endpoint_url``, ``account`` and the bounds of the read cache are for object stores (docs/ledger.md).
+    """
 
     uri: str = "./offgridflow-ledger"
     retention_days: int = Field(default=7 * 365, ge=1)
     allow_overlap: bool = False
+    region: str | None = None
+    endpoint_url: str | None = None
+    account: str | None = None
+    cache_folder: Path | None = None
+    cache_mib: int = Field(default=4096, ge=1)
+
+    def address(self, given: str | None = None) -> str:
+        """Return the ledger's address: the given one or ``uri``, and for an object store what is set here with it.
+
+        >>> LedgerSettings(region="us-east-1").address("s3://bucket/ledger?cache_mib=100")
+        's3://bucket/ledger?cache_mib=100&region=us-east-1'
+        """
+        uri = given or self.uri
+        if "://" not in uri or uri.startswith("file://"):
+            return uri
+        said = {key for key, _ in parse_qsl(urlsplit(uri).query, keep_blank_values=True)}
+        known = {name: getattr(self, name) for name in ("region", "endpoint_url", "account", "cache_folder")}
+        if "cache_mib" in self.model_fields_set:
+            known["cache_mib"] = self.cache_mib
+        added = {key: str(value) for key, value in known.items() if value is not None and key not in said}
+        return uri + (("&" if said else "?") + urlencode(added) if added else "")
 
 
 class ApiSettings(Strict):

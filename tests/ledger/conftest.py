@@ -1,11 +1,11 @@
-"""Ledgers in temporary folders, and processes that commit to them."""
+"""Ledgers on every kind of place, and processes that commit to them."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +14,105 @@ import pytest
 from ledger.worker import Delivery
 from offgridflow.ledger import Ledger, Snapshot, verify
 from offgridflow.ledger.tables import connect
+from support.shelves import (
+    AZURITE,
+    AZURITE_ACCOUNT,
+    AZURITE_KEY,
+    BUCKET,
+    GOOGLE_KEY,
+    KINDS,
+    Shelf,
+    azurite_server,
+    gcs_server,
+    moto_server,
+)
 
 WORKER = Path(__file__).parent / "worker.py"
 
+Endpoint = Callable[[str], str]
+
+
+@pytest.fixture(scope="session")
+def _endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """Give a function that returns the address of a kind's server, started when it is first asked for."""
+    with ExitStack() as running:
+        started: dict[str, str] = {}
+
+        def endpoint(kind: str) -> str:
+            if kind == "azure" and not AZURITE.exists():
+                pytest.skip("npm install --no-save azurite")
+            if kind not in started:
+                servers = {
+                    "s3": moto_server,
+                    "azure": lambda: azurite_server(tmp_path_factory.mktemp("azurite")),
+                    "gcs": gcs_server,
+                }
+                started[kind] = running.enter_context(servers[kind]())
+            return started[kind]
+
+        yield endpoint
+
+
+@pytest.fixture(params=KINDS)
+def shelf(
+    request: pytest.FixtureRequest, _endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Shelf:
+    """Give a place for ledgers: a folder, S3, Azure, or what is asked for; credentials are in the environment."""
+    if request.param == "folder":
+        return Shelf("folder", str(tmp_path))
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AZURE_", "GOOGLE_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-secret-key")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURITE_KEY)
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", GOOGLE_KEY)
+    query = f"?endpoint_url={_endpoint(request.param)}&cache_folder={tmp_path / 'cache'}&cache_mib=64"
+    own = f"{BUCKET}/{os.urandom(8).hex()}"
+    if request.param == "azure":
+        return Shelf("azure", f"az://{own}", f"{query}&account={AZURITE_ACCOUNT}")
+    return Shelf(request.param, f"{'gs' if request.param == 'gcs' else 's3'}://{own}", query)
+
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+def reopen(shelf: Shelf) -> Callable[..., Ledger]:
+    """Give a function that opens the ledger of ``ledger`` or ``filled`` anew, as another process would."""
+
+    def opened(**world: Any) -> Ledger:  # noqa: ANN401  what Ledger.open takes
+        return Ledger.open(shelf.uri(), **world)
+
+    return opened
+
+
+@pytest.fixture
+def ledger(shelf: Shelf) -> Ledger:
     """Give a new, empty ledger."""
-    return Ledger.open(tmp_path / "ledger", create=True)
+    return Ledger.open(shelf.uri(), create=True)
 
 
 @pytest.fixture(scope="session")
-def _filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("filled") / "ledger"
-    Delivery().commit(Ledger.open(folder, create=True))
-    return folder
+def _contents() -> dict[str, dict[str, bytes]]:
+    """Give what the ledger of ``filled`` consists of, by kind of place, once it was made."""
+    return {}
 
 
 @pytest.fixture
-def filled(_filled: Path, tmp_path: Path) -> Ledger:
+def filled(shelf: Shelf, _contents: dict[str, dict[str, bytes]], tmp_path: Path) -> Ledger:
     """Give a ledger that holds one delivery, as version 1."""
-    shutil.copytree(_filled, tmp_path / "filled")
-    return Ledger.open(tmp_path / "filled")
+    if shelf.kind not in _contents:
+        Delivery().commit(Ledger.open(shelf.uri("origin"), create=True))
+        _contents[shelf.kind] = shelf.tree(tmp_path / "aside", "origin")
+    for path, content in _contents[shelf.kind].items():
+        shelf.write(tmp_path / "aside", path, content)
+    return Ledger.open(shelf.uri())
 
 
 @pytest.fixture(scope="session")
-def filled_digest(_filled: Path) -> str:
+def filled_digest(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give the digest of ``filled``, whose every law holds."""
-    report = verify(Ledger.open(_filled).snapshot())
+    ledger = Ledger.open(tmp_path_factory.mktemp("filled") / "ledger", create=True)
+    Delivery().commit(ledger)
+    report = verify(ledger.snapshot())
     assert report.ok
     return report.digest
 
@@ -75,14 +146,14 @@ def digest() -> Callable[[Ledger], str]:
 
 
 @pytest.fixture
-def start() -> Callable[[Path, Sequence[dict[str, object]]], "subprocess.Popen[str]"]:
+def start() -> Callable[[str, Sequence[dict[str, object]]], "subprocess.Popen[str]"]:
     """Give a function that starts a process which commits deliveries one after another.
 
     It is not measured: one that is killed leaves a torn coverage file.
     """
 
-    def started(folder: Path, jobs: Sequence[dict[str, object]]) -> "subprocess.Popen[str]":
-        command = [sys.executable, str(WORKER), str(folder), json.dumps(jobs)]
+    def started(uri: str, jobs: Sequence[dict[str, object]]) -> "subprocess.Popen[str]":
+        command = [sys.executable, str(WORKER), uri, json.dumps(jobs)]
         unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=unmeasured)
 

@@ -11,13 +11,11 @@ from ledger.worker import RATES, Delivery
 from offgridflow.domain.errors import CommitUnknownError, LedgerError, OverlapError, ShrinkError
 from offgridflow.ledger import CommitRecord, Ledger, Snapshot
 from offgridflow.ledger.tables import connect
+from support.shelves import Shelf
 
 Query = Callable[[Snapshot, str], list[tuple[Any, ...]]]
 Digest = Callable[[Ledger], str]
-
-
-def _tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+Reopen = Callable[..., Ledger]
 
 
 def test_commit_is_live_with_all_its_rows(ledger: Ledger, query: Query, digest: Digest) -> None:
@@ -74,14 +72,48 @@ def test_replacement_leaves_the_older_version_readable(ledger: Ledger, query: Qu
     assert query(ledger.snapshot(first.version), count) == [(20, 1)]
     assert query(ledger.snapshot(second.version), count) == [(30, 1)]
     assert query(ledger.snapshot(0), count) == [(0, 0)]
-    with pytest.raises(LedgerError, match="version 99"):
-        ledger.snapshot(99)
 
 
-def test_snapshot_by_instant(tmp_path: Path, query: Query) -> None:
+@pytest.mark.parametrize("version", [2, 99, 10**12, 10**30, -1])
+def test_no_version_but_those_that_were(ledger: Ledger, version: int) -> None:
+    """A version that is not there is refused at once by its number, naming the newest, however far off it is."""
+    Delivery().commit(ledger)
+    with pytest.raises(LedgerError, match=f"no version {version}") as refused:
+        ledger.snapshot(version)
+    assert "newest is 1" in refused.value.action
+
+
+def test_every_look_sees_the_newest_commit(ledger: Ledger, reopen: Reopen) -> None:
+    """A ledger that stays open sees what others commit, at once, and its older heads stay as they were."""
+    mine, theirs = ledger, reopen()
+    heads = [mine.emissions.head()]
+    for lines in (20, 30, 40):
+        done = Delivery(lines=lines).commit(theirs)
+        assert mine.version() == done.version
+        assert [live.commit_id for live in mine.live().values()] == [done.commit_id]
+        heads.append(mine.emissions.head())
+    assert Delivery(lines=50).commit(mine).version == theirs.version() == 4
+    assert [mine.emissions.head(version) for version in range(4)] == heads
+    assert [len(head.files) for head in heads] == [0, 1, 1, 1]
+
+
+def test_a_log_put_back_from_a_backup_is_seen(ledger: Ledger, shelf: Shelf) -> None:
+    """A ledger that stays open follows its log backwards too: what is live is what the log says now."""
+    first = Delivery(lines=20).commit(ledger)
+    Delivery(lines=30).commit(ledger)
+    assert ledger.version() == 2
+    shelf.storage().delete(f"emissions/_delta_log/{2:020d}.json")
+    assert ledger.version() == 1
+    assert [live.commit_id for live in ledger.live().values()] == [first.commit_id]
+    again = Delivery(lines=40).commit(ledger)
+    assert (again.status, again.version) == ("committed", 2)
+    assert [live.replaced_commit_id for live in ledger.live().values()] == [first.commit_id]
+
+
+def test_snapshot_by_instant(shelf: Shelf, query: Query) -> None:
     """``as_of`` gives the newest version that was committed by then; before the ledger existed it is an error."""
     now = [datetime(2025, 7, 1, tzinfo=UTC)]
-    ledger = Ledger.open(tmp_path / "ledger", create=True, clock=lambda: now[0])
+    ledger = Ledger.open(shelf.uri(), create=True, clock=lambda: now[0])
     for day, lines in ((2, 20), (3, 30)):
         now[0] = datetime(2025, 7, day, tzinfo=UTC)
         Delivery(lines=lines).commit(ledger)
@@ -101,13 +133,17 @@ def test_snapshot_is_not_disturbed_by_later_commits(ledger: Ledger, query: Query
     assert query(before, "SELECT count(*) FROM commits") == [(1,)]
 
 
-def test_july_leaves_june_alone(ledger: Ledger, tmp_path: Path) -> None:
+def test_july_leaves_june_alone(ledger: Ledger, shelf: Shelf, tmp_path: Path) -> None:
     """A commit of July touches no byte of June's files and leaves its commit live."""
     june = Delivery(period="2025-06").commit(ledger)
-    folder = tmp_path / "ledger" / "emissions"
-    before = {name: content for name, content in _tree(folder).items() if "2025-06" in name}
+
+    def of_june() -> dict[str, bytes]:
+        tree = shelf.tree(tmp_path / "aside", prefix="emissions")
+        return {name: content for name, content in tree.items() if "2025-06" in name}
+
+    before = of_june()
     Delivery(period="2025-07").commit(ledger)
-    assert {name: content for name, content in _tree(folder).items() if "2025-06" in name} == before
+    assert of_june() == before
     assert {key[1]: live.commit_id for key, live in ledger.live().items()}["2025-06"] == june.commit_id
 
 
@@ -164,19 +200,18 @@ def test_shrinking_is_refused(ledger: Ledger, digest: Digest) -> None:
     assert Delivery(lines=1, quarantined=0, replace=True).commit(ledger).status == "committed"
 
 
-def test_abandoned_staging_leaves_nothing(ledger: Ledger, tmp_path: Path) -> None:
-    """A staging that is abandoned leaves the ledger's folder byte for byte as it was."""
+def test_abandoned_staging_leaves_nothing(ledger: Ledger, shelf: Shelf, tmp_path: Path) -> None:
+    """A staging that is abandoned leaves the ledger byte for byte as it was."""
     Delivery().commit(ledger)
-    before = _tree(tmp_path / "ledger")
+    before = shelf.tree(tmp_path / "aside")
     con = connect()
     staging = ledger.stage("aws/111", "2025-07")
     Delivery(period="2025-07").write(con, staging.emissions_file)
     con.close()
     staging.abandon()
-    assert _tree(tmp_path / "ledger") == before
-    assert sorted(path.name for path in (tmp_path / "ledger" / "emissions" / "source=aws%2F111").iterdir()) == [
-        "billing_period=2025-06",
-    ]
+    assert shelf.tree(tmp_path / "aside") == before
+    folder = "emissions/source=aws%2F111"
+    assert ledger.storage.names(folder) == [f"{folder}/billing_period=2025-06"]
 
 
 @pytest.mark.parametrize(
@@ -262,10 +297,10 @@ def test_unknown_outcome_is_its_own_error(ledger: Ledger, monkeypatch: pytest.Mo
     assert Delivery().commit(ledger).status == "committed"
 
 
-def test_clock_set_back_does_not_matter(tmp_path: Path, query: Query) -> None:
+def test_clock_set_back_does_not_matter(shelf: Shelf, query: Query) -> None:
     """Commits are ordered by version: a clock that goes back does not bring an older delivery back."""
     instants = iter(datetime(2025, 7, 1, tzinfo=UTC) - timedelta(hours=hour) for hour in range(1000))
-    ledger = Ledger.open(tmp_path / "ledger", create=True, clock=lambda: next(instants))
+    ledger = Ledger.open(shelf.uri(), create=True, clock=lambda: next(instants))
     Delivery(lines=20).commit(ledger)
     Delivery(lines=30).commit(ledger)
     assert query(ledger.snapshot(), "SELECT count(*) FROM emissions") == [(30,)]

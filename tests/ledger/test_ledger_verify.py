@@ -8,6 +8,7 @@ import pytest
 from ledger.worker import Delivery
 from offgridflow.ledger import CommitRecord, Ledger, Snapshot, verify
 from offgridflow.ledger.tables import connect
+from support.shelves import Shelf
 
 Digest = Callable[[Ledger], str]
 
@@ -80,16 +81,19 @@ def _failing(ledger: Ledger) -> set[str]:
     return {check.name for check in verify(ledger.snapshot()).checks if not check.ok}
 
 
-def _file(ledger: Ledger, table: str) -> Path:
-    found = list(ledger.storage.files(table))
-    return ledger.storage.local_path(table, found[0].path)
+def _file(ledger: Ledger, table: str) -> str:
+    return f"{table}/{next(iter(ledger.storage.files(table))).path}"
 
 
-def _edit(path: Path, replaced: str) -> None:
+def _edit(ledger: Ledger, table: str, replaced: str, folder: Path) -> None:
+    """Edit a file where it lies, so that copies elsewhere do not know of it."""
+    name, aside = _file(ledger, table), folder / "aside.parquet"
+    ledger.storage.download(name, aside)
     con = connect()
-    con.execute(f"CREATE TEMP TABLE rows AS FROM read_parquet('{path}', hive_partitioning=false)")
-    con.execute(f"COPY (SELECT * REPLACE ({replaced}) FROM rows) TO '{path}' (FORMAT parquet)")
+    con.execute(f"CREATE TEMP TABLE rows AS FROM read_parquet('{aside}', hive_partitioning=false)")
+    con.execute(f"COPY (SELECT * REPLACE ({replaced}) FROM rows) TO '{aside}' (FORMAT parquet)")
     con.close()
+    ledger.storage.upload(name, aside)
 
 
 @pytest.mark.parametrize(
@@ -120,29 +124,45 @@ def _edit(path: Path, replaced: str) -> None:
         ("NULL::VARCHAR AS coverage_bucket", "coverage_complete"),
     ],
 )
-def test_edited_emissions_are_found(filled: Ledger, filled_digest: str, replaced: str, check: str) -> None:
+@pytest.mark.parametrize("shelf", ["folder"], indirect=True)
+def test_edited_emissions_are_found(
+    filled: Ledger, filled_digest: str, replaced: str, check: str, tmp_path: Path
+) -> None:
     """An edited file of emissions fails the check that is there for it, beside that of the file's digest."""
-    _edit(_file(filled, "emissions"), replaced)
+    _edit(filled, "emissions", replaced, tmp_path)
     after = verify(filled.snapshot())
     assert {check, "files_unaltered"} <= {each.name for each in after.checks if not each.ok}
     assert (after.digest == filled_digest) == ("rate_id" in replaced)
 
 
-def test_edited_rate_is_found(filled: Ledger) -> None:
+@pytest.mark.parametrize("is_read_before", [True, False])
+def test_edited_emissions_are_found_wherever_they_lie(
+    filled: Ledger, filled_digest: str, tmp_path: Path, *, is_read_before: bool
+) -> None:
+    """An edit in an object store is found, also where an older copy of the file is at hand."""
+    if is_read_before:
+        assert verify(filled.snapshot()).digest == filled_digest
+    _edit(filled, "emissions", "total_kgco2e * 1.001 AS total_kgco2e", tmp_path)
+    after = verify(filled.snapshot())
+    assert {"files_unaltered", "totals_add_up"} <= {each.name for each in after.checks if not each.ok}
+    assert after.digest != filled_digest
+
+
+def test_edited_rate_is_found(filled: Ledger, tmp_path: Path) -> None:
     """A rate that was edited no longer gives the figures of the rows."""
-    _edit(_file(filled, "rates"), "total_kgco2e_central * 2 AS total_kgco2e_central")
+    _edit(filled, "rates", "total_kgco2e_central * 2 AS total_kgco2e_central", tmp_path)
     assert "impacts_recomputed_from_rates" in _failing(filled)
 
 
-def test_insane_rate_is_found(filled: Ledger) -> None:
+def test_insane_rate_is_found(filled: Ledger, tmp_path: Path) -> None:
     """A rate whose range is out of order fails, even where no row uses it."""
-    _edit(_file(filled, "rates"), "total_kgco2e_central * 2 AS total_kgco2e_low")
+    _edit(filled, "rates", "total_kgco2e_central * 2 AS total_kgco2e_low", tmp_path)
     assert "rates_sane" in _failing(filled)
 
 
-def test_edited_quarantine_is_found(filled: Ledger) -> None:
+def test_edited_quarantine_is_found(filled: Ledger, tmp_path: Path) -> None:
     """Quarantined money counts in the conservation of money."""
-    _edit(_file(filled, "quarantine"), "0.4::DECIMAL(38,15) AS billed_cost")
+    _edit(filled, "quarantine", "0.4::DECIMAL(38,15) AS billed_cost", tmp_path)
     assert "money_conserved" in _failing(filled)
 
 
@@ -152,32 +172,35 @@ def test_edited_quarantine_is_found(filled: Ledger) -> None:
 )
 def test_deleted_file_is_found(filled: Ledger, table: str, check: str) -> None:
     """A deleted file is reported, and there is no digest of what cannot be read."""
-    _file(filled, table).unlink()
+    filled.storage.delete(_file(filled, table))
     report = verify(filled.snapshot())
     assert {check, "rows_readable"} <= {each.name for each in report.checks if not each.ok}
     assert report.digest == ""
 
 
-def test_deleted_commit_row_is_found(filled: Ledger) -> None:
+def test_deleted_commit_row_is_found(filled: Ledger, tmp_path: Path) -> None:
     """A live commit of which nothing is recorded fails."""
-    _edit(_file(filled, "commits"), "'other' AS commit_id")
+    _edit(filled, "commits", "'other' AS commit_id", tmp_path)
     assert "commits_recorded" in _failing(filled)
 
 
 @pytest.mark.parametrize("damage", ["cut", "text"])
-def test_broken_file_is_found(filled: Ledger, damage: str) -> None:
+def test_broken_file_is_found(filled: Ledger, tmp_path: Path, damage: str) -> None:
     """A file that is no Parquet any more makes the rows unreadable; verify says so and does not fail itself."""
-    path = _file(filled, "emissions")
-    path.write_bytes(path.read_bytes()[:-100] if damage == "cut" else b"x" * 200)
+    name, aside = _file(filled, "emissions"), tmp_path / "broken.parquet"
+    filled.storage.download(name, aside)
+    aside.write_bytes(aside.read_bytes()[:-100] if damage == "cut" else b"x" * 200)
+    filled.storage.upload(name, aside)
     assert {"files_unaltered", "rows_readable"} <= _failing(filled)
 
 
-def test_period_held_twice_is_found(filled: Ledger) -> None:
+def test_period_held_twice_is_found(filled: Ledger, shelf: Shelf, tmp_path: Path) -> None:
     """Two live commits of one period, which no commit can bring about, fail the check, and nothing reads them."""
     twin = Delivery(period="2025-07").commit(filled)
-    entry = next((Path(filled.uri) / "emissions" / "_delta_log").glob(f"{twin.version:020d}.json"))
-    entry.write_text(entry.read_text().replace('"billing_period":"2025-07"', '"billing_period":"2025-06"'))
-    snapshot: Snapshot = Ledger.open(filled.uri).snapshot()
+    entry = f"emissions/_delta_log/{twin.version:020d}.json"
+    told = (filled.storage.read(entry) or b"").replace(b'"billing_period":"2025-07"', b'"billing_period":"2025-06"')
+    shelf.write(tmp_path / "aside", entry, told)
+    snapshot: Snapshot = Ledger.open(shelf.uri()).snapshot()
     assert "periods_once" in {check.name for check in verify(snapshot).checks if not check.ok}
     con = connect()
     with pytest.raises(Exception, match="twice"):
@@ -196,8 +219,10 @@ def test_allowed_overlap_is_told(ledger: Ledger) -> None:
 
 def test_orphans_are_told(filled: Ledger) -> None:
     """A file that no log names is named by verify, and does not fail it: nobody reads it."""
-    left = filled.stage("aws/111", "2025-07").emissions_file(0)
+    staging = filled.stage("aws/111", "2025-07")
+    left = staging.emissions_file(0)
     left.write_bytes(b"half a file")
+    filled.storage.publish("emissions", next(iter(staging.paths)))
     report = verify(filled.snapshot())
     assert report.ok
     assert left.name in next(check.detail for check in report.checks if check.name == "orphans")

@@ -147,7 +147,7 @@ def test_eight_processes_lose_and_double_nothing(
 
 
 SEAMS: list[tuple[Any, str]] = [
-    *((LocalStorage, name) for name in ("staging_path", "publish", "read", "write_new", "local_path", "names")),
+    *((LocalStorage, name) for name in ("staging_path", "publish", "read", "write_new", "local_paths", "names")),
     *((DeltaLog, name) for name in ("head", "swap", "create")),
     *((SideTables, name) for name in ("append_rates", "append_commit", "commits")),
     *((period_module, name) for name in ("write_emissions", "totals_of", "used_rates")),

@@ -65,7 +65,7 @@ def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
 
     Raises LedgerError where the server's state cannot be kept. The ledger itself is opened at startup.
     """
-    uri = ledger_uri or settings.ledger.uri
+    uri = settings.ledger.address(ledger_uri)
     chosen = settings.api
     state = state_of(uri, chosen.state)
     cores = os.cpu_count() or 1

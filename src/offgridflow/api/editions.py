@@ -20,6 +20,7 @@ import duckdb
 from offgridflow.api.access import Restriction
 from offgridflow.domain.errors import LedgerError
 from offgridflow.ledger import Ledger, LiveCommit
+from offgridflow.ledger.ledger import read_marker
 from offgridflow.ledger.rows import sql_list
 from offgridflow.reports.rollup import rollup_query
 from offgridflow.reports.totals import Provenance
@@ -241,6 +242,7 @@ class Store:
         self._lock = threading.Lock()
         self._editions: OrderedDict[_Key, Edition] = OrderedDict()
         self._newest: Edition | None = None
+        self._watching: Ledger | None = None
 
     @property
     def newest(self) -> Edition | None:
@@ -254,15 +256,22 @@ class Store:
 
     def refresh(self) -> Edition:
         """Look for a newer version of the ledger or of the providers' own figures, and build its edition; return it."""
-        ledger = self._open(self.ledger_uri)
         with self._building:
-            newest = self._newest
-            if newest is None or newest.versions != (ledger.version(), ledger.reported.version()):
+            newest, seen = self._newest, self._watched()
+            if newest is None or newest.versions != (seen.version(), seen.reported.version()):
+                ledger = self._open(self.ledger_uri)  # its own, so that copies of its files last as long as the edition
                 newest = self._built(ledger, ledger.snapshot(), is_ended=False)
                 with self._lock:
                     self._newest = newest
                 self._keep(newest)
             return newest
+
+    def _watched(self) -> Ledger:
+        """Return the ledger that stays open for looking, opened anew where another one lies there now."""
+        kept = self._watching
+        if kept is None or read_marker(kept.storage) != kept.marker:
+            kept = self._watching = self._open(self.ledger_uri)
+        return kept
 
     def at(self, version: int | None = None, as_of: datetime | None = None) -> Edition:
         """Return the edition of a version, or of an instant, or the newest. Raises LedgerError if there is none."""

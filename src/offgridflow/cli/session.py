@@ -22,8 +22,8 @@ def settings() -> "Settings":
 
 
 def ledger_uri(given: str | None) -> str:
-    """Return the ledger that was named, or else the one of the settings."""
-    return given or settings().ledger.uri
+    """Return the address of the ledger that was named, or else of the one of the settings."""
+    return given if given and "://" not in given else settings().ledger.address(given)
 
 
 def open_ledger(given: str | None, version: int | None = None) -> "OpenLedger":

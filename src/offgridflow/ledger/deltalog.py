@@ -1,14 +1,19 @@
 """The door to delta-rs: heads of tables, and commits that land at exactly the next version or not at all.
 
-Two facts of deltalake 1.6 shape this module. With ``max_commit_retries=0`` a commit succeeds only as version n+1 of the
-version n that was read: a compare-and-set on the whole table. And paths are percent-encoded once more in the log: what
-``get_add_actions`` returns is decoded once to become the path of the file.
+Three facts of deltalake 1.6 shape this module. With ``max_commit_retries=0`` a commit succeeds only as version n+1 of
+the version n that was read: a compare-and-set on the whole table. And paths are percent-encoded once more in the log:
+what ``get_add_actions`` returns is decoded once to become the path of the file. And opening a table costs some 15 ms
+(on an object store a listing and several reads), while bringing an open one up to date costs a tenth: so each log keeps
+one open table, and what a version names, which never changes, is read once.
 """
 
 import json
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import unquote
 
@@ -18,6 +23,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from offgridflow.domain.errors import CommitUnknownError, LedgerError
+from offgridflow.ledger.logfiles import entry_name, entry_versions, read_entries
 from offgridflow.ledger.storage import Storage
 from offgridflow.ledger.tables import TableSpec, delta_schema
 
@@ -56,18 +62,22 @@ class LiveFile:
         return self.partition["commit_id"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Head:
     """A table at a version."""
 
     version: int
     files: tuple[LiveFile, ...]
 
-    def commits(self) -> dict[tuple[str, str], str]:
+    def commits(self) -> Mapping[tuple[str, str], str]:
         """Return the live commit id of every (source, billing period).
 
         Raises LedgerError if a period is held twice, which no sequence of commits can bring about.
         """
+        return self._commits
+
+    @cached_property
+    def _commits(self) -> Mapping[tuple[str, str], str]:
         found: dict[tuple[str, str], str] = {}
         for file in self.files:
             if found.setdefault(file.key, file.commit_id) != file.commit_id:
@@ -76,11 +86,11 @@ class Head:
                     f"The ledger holds {source} {period} twice, as commits {found[file.key]} and {file.commit_id}."
                 )
                 raise LedgerError(sentence, action="Ingest that period again with --replace, and report this.")
-        return found
+        return MappingProxyType(found)
 
 
 class DeltaLog:
-    """The log of one table.
+    """The log of one table. Safe among threads: one at a time reads or writes through the open table.
 
     Args:
         storage: the place of the ledger.
@@ -92,12 +102,18 @@ class DeltaLog:
         self.storage = storage
         self.spec = spec
         self._options = dict(storage.options) if storage.options else None
+        self._lock = threading.RLock()
+        self._kept: DeltaTable | None = None
+        self._entry: bytes | None = None
+        self._newest: Head | None = None
 
     def create(self, configuration: Mapping[str, str]) -> None:
         """Create the table unless it exists; safe to repeat and to race.
 
         Without retries: by default a lost race creates the table once more, as version 1.
         """
+        if self.exists():
+            return
         uri = self.storage.table_uri(self.spec.name)
         try:
             DeltaTable.create(
@@ -115,8 +131,9 @@ class DeltaLog:
                 raise LedgerError(sentence, action="Check permissions and free space.") from error
 
     def exists(self) -> bool:
-        """Whether the table has a log."""
-        return DeltaTable.is_deltatable(self.storage.table_uri(self.spec.name), storage_options=self._options)
+        """Whether the table has a log; one that was seen is not asked for again."""
+        with self._lock:
+            return self._kept is not None or bool(entry_versions(self.storage, self.spec.name))
 
     def _open(self, version: int | None = None) -> DeltaTable:
         try:
@@ -125,38 +142,74 @@ class DeltaLog:
             sentence = f"The ledger {self.storage.uri} has no table {self.spec.name}."
             raise LedgerError(sentence, action="Check the path, or restore from a backup.") from error
         except _DELTA_ERRORS as error:
-            at = "" if version is None else f" at version {version}"
-            sentence = f"Cannot read {self.spec.name} of the ledger {self.storage.uri}{at}: {first_line(error)}."
-            raise LedgerError(sentence, action="See the versions with history, or restore from a backup.") from error
+            raise self._unreadable(error, version) from error
+
+    def _unreadable(self, error: Exception, version: int | None = None) -> LedgerError:
+        at = "" if version is None else f" at version {version}"
+        sentence = f"Cannot read {self.spec.name} of the ledger {self.storage.uri}{at}: {first_line(error)}."
+        return LedgerError(sentence, action="See the versions with history, or restore from a backup.")
+
+    def _fresh(self) -> DeltaTable:
+        """Return the one open table at the newest version. Call it with the lock held.
+
+        It is opened anew where the entry of its version is not what it was: the log was put back from a backup.
+        """
+        kept, self._kept = self._kept, None
+        if kept is not None and self._entry != self._read_entry(kept.version()):
+            kept = self._newest = None
+        known = None if kept is None else kept.version()
+        if kept is not None:
+            try:
+                kept.update_incremental()
+            except _DELTA_ERRORS:
+                kept = known = None
+        fresh = self._open() if kept is None else kept
+        if fresh.version() != known:
+            self._entry = self._read_entry(fresh.version())
+        self._kept = fresh
+        return fresh
+
+    def _read_entry(self, version: int) -> bytes | None:
+        return self.storage.read(entry_name(self.spec.name, version))
 
     def version(self) -> int:
         """Return the newest version."""
-        return self._open().version()
+        with self._lock:
+            return self._fresh().version()
 
     def head(self, version: int | None = None) -> Head:
         """Return the files of the newest version, or of an older one. Raises LedgerError if there is none such."""
-        table = self._open(version)
-        return Head(table.version(), _files_of(table, self.spec))
+        with self._lock:
+            table = self._fresh()
+            newest = table.version()
+            if version is not None and version != newest:
+                self._refuse_unknown(version, newest)
+                return _head_of(self._open(version), self.spec)
+            if self._newest is None or self._newest.version != newest:
+                self._newest = _head_of(table, self.spec)
+            return self._newest
+
+    def _refuse_unknown(self, version: int, newest: int) -> None:
+        """Ask delta-rs for no version that cannot be: it reads on and on towards one that is far off."""
+        if not 0 <= version <= newest:
+            sentence = f"{self.spec.name} of the ledger {self.storage.uri} has no version {version}."
+            raise LedgerError(sentence, action=f"Its newest is {newest}; see the versions with history.")
 
     def entries(self, since: int = 0) -> list[dict[str, Any]]:
         """Return our entries of all commits after version ``since``, newest first, each with ``version``."""
-        table = self._open()
-        wanted = table.version() - since
-        rows = table.history(wanted) if wanted > 0 else []
-        while (
-            len(rows) == wanted > 0 and rows[-1]["version"] > since + 1
-        ):  # commits that came meanwhile count in the limit
-            wanted *= 2
-            rows = table.history(wanted)
-        return [{**_meta_of(row.get(META)), "version": row["version"]} for row in rows if row["version"] > since]
+        versions = range(self.version(), since, -1)
+        told = read_entries(self.storage, self.spec.name, versions)
+        return [{**_meta_of(actions), "version": version} for version, actions in zip(versions, told, strict=True)]
 
     def append(self, actions: Sequence[AddAction | RemoveAction], meta: Meta) -> None:
         """Add files, or remove named ones; appends do not disturb each other. Raises LedgerError if it cannot."""
-        table = self._open()
-        try:
-            self._write(table, actions, "append", None, meta, retries=_APPEND_RETRIES)
-        except _DELTA_ERRORS as error:
-            raise self._failed(error) from error
+        with self._lock:
+            table = self._fresh()
+            try:
+                self._write(table, actions, "append", None, meta, retries=_APPEND_RETRIES)
+            except _DELTA_ERRORS as error:
+                self._kept = None
+                raise self._failed(error) from error
 
     def swap(self, read: Head, actions: Sequence[AddAction], where: Mapping[str, str], meta: Meta) -> int:
         """Replace all files of the partitions that ``where`` selects, as version ``read.version + 1``.
@@ -165,12 +218,18 @@ class DeltaLog:
         it cannot be told. ``meta`` must hold an ``event`` of its own, by which the outcome is read back.
         """
         filters = [(name, "=", value) for name, value in where.items()]
-        try:
-            table = self._open(read.version)
-            self._write(table, actions, "overwrite", filters, meta, retries=0)
-        except (*_DELTA_ERRORS, LedgerError) as error:
-            return self._read_back(read.version, str(meta["event"]), error)
+        with self._lock:
+            try:
+                table = self._at(read.version)
+                self._write(table, actions, "overwrite", filters, meta, retries=0)
+            except (*_DELTA_ERRORS, LedgerError) as error:
+                self._kept = None
+                return self._read_back(read.version, str(meta["event"]), error)
         return read.version + 1
+
+    def _at(self, version: int) -> DeltaTable:
+        kept = self._kept
+        return kept if kept is not None and kept.version() == version else self._open(version)
 
     def _write(
         self,
@@ -217,11 +276,14 @@ class DeltaLog:
         return LedgerError(f"Cannot write {self.spec.name} of {self.storage.uri}: {first_line(error)}.", action=action)
 
 
-def _meta_of(raw: object) -> dict[str, Any]:
-    if not isinstance(raw, str):
-        return {}
-    found = json.loads(raw)
+def _meta_of(actions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    raw = next((action["commitInfo"].get(META) for action in actions if "commitInfo" in action), None)
+    found = json.loads(raw) if isinstance(raw, str) else {}
     return found if isinstance(found, dict) else {}
+
+
+def _head_of(table: DeltaTable, spec: TableSpec) -> Head:
+    return Head(table.version(), _files_of(table, spec))
 
 
 def _files_of(table: DeltaTable, spec: TableSpec) -> tuple[LiveFile, ...]:

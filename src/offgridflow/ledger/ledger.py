@@ -51,7 +51,9 @@ class Marker:
 
 
 class Ledger:
-    """A ledger in a folder. Made by ``Ledger.open``; safe to use from many processes (spawned, never forked).
+    """A ledger in a folder or an object store. Made by ``Ledger.open``.
+
+    Safe to use from many threads and processes (spawned, never forked).
 
     Args:
         storage: the place.
@@ -100,6 +102,10 @@ class Ledger:
             )
             raise LedgerError(sentence, action="Upgrade OffGridFlow.")
         return cls(storage, marker, world)
+
+    def lying_in(self, storage: Storage) -> "Ledger":
+        """Return this ledger as another place holds it: a copy, whose own ``ledger.json`` may not be there yet."""
+        return Ledger(storage, self.marker, self.world)
 
     @property
     def uri(self) -> str:

@@ -112,10 +112,11 @@ def _merged(
     folder = f"{partition_path(dict(partition))}/" if partition else ""
     name = f"{folder}packed-{ledger.world.random_hex()}.parquet"
     path = ledger.storage.staging_path(table, name)
-    merge_files(TABLES[table], [ledger.storage.local_path(table, file.path) for file in files], path)
+    merge_files(TABLES[table], ledger.side.paths(table, files), path)
     action = add_action(path, name, partition, int(ledger.world.clock().timestamp() * 1000))
+    digest = file_digest(path)
     ledger.storage.publish(table, name)
-    return action, file_digest(path)
+    return action, digest
 
 
 def pin(ledger: Ledger, version: int, name: str) -> None:
@@ -131,8 +132,11 @@ def pin(ledger: Ledger, version: int, name: str) -> None:
     if not ledger.storage.write_new(f"{_PINS}/{name}.json", content) and pins(ledger).get(name) != version:
         sentence = f"The pin {name!r} names another version already."
         raise LedgerError(sentence, action="Remove that pin first, or choose another name.")
-    for file in ledger.emissions.head(version).files:
-        ledger.storage.local_path(EMISSIONS, file.path)
+    there = {file.path for file in ledger.storage.files(EMISSIONS)}
+    gone = next((file.path for file in ledger.emissions.head(version).files if file.path not in there), None)
+    if gone is not None:
+        sentence = f"The ledger {ledger.uri} lacks the file {EMISSIONS}/{gone} that its log names."
+        raise LedgerError(sentence, action="Older versions go with vacuum: that one cannot be kept any more.")
 
 
 def unpin(ledger: Ledger, name: str) -> None:

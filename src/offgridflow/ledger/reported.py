@@ -8,8 +8,9 @@ answered from the log alone. Replaced files stay: every earlier version can be r
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from deltalake.transaction import AddAction
 
 from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.identity import digest_of
@@ -40,6 +41,7 @@ class LiveReport:
     content_digest: str
     upstream_digest: str | None
     path: str
+    size_bytes: int
 
     @property
     def committed_at(self) -> datetime:
@@ -138,7 +140,7 @@ class ReportedTable:
         self._log.create(self._configuration())
         commit_id = f"{self._world.clock():%Y%m%dT%H%M%SZ}-{self._world.random_hex()}"
         pending = _Pending(report, report.digest, commit_id, run_id)
-        staged: Path | None = None
+        staged: _Staged | None = None
         for _ in range(_MOST_RACES):
             head = self.head()
             live = head.reports.get((report.source, report.month))
@@ -177,30 +179,38 @@ class ReportedTable:
         """Return what was done to the table, newest first: version, at, action, source, month, commit_id."""
         return self._log.entries(-1) if self._log.exists() else []
 
-    def _stage(self, pending: "_Pending") -> Path:
+    def _stage(self, pending: "_Pending") -> "_Staged":
         path = self._storage.staging_path(REPORTED, pending.name)
         write_rows(TABLES[REPORTED], [row.values() for row in pending.report.rows], path)
+        action = add_action(path, pending.name, pending.partition, int(self._world.clock().timestamp() * 1000))
+        staged = _Staged(action, file_digest(path))
         self._storage.publish(REPORTED, pending.name)
         self._world.checkpoint("reported staged")
-        return path
+        return staged
 
-    def _swap(self, version: int, pending: "_Pending", path: Path, live: LiveReport | None) -> int:
-        now = self._world.clock()
+    def _swap(self, version: int, pending: "_Pending", staged: "_Staged", live: LiveReport | None) -> int:
         meta = {
             "action": "commit",
             "event": pending.commit_id,
             **pending.partition,
             "replaced_commit_id": None if live is None else live.commit_id,
-            "at": now.isoformat(),
+            "at": self._world.clock().isoformat(),
             "run_id": pending.run_id,
             "rows": len(pending.report.rows),
-            "files": {pending.name: file_digest(path)},
+            "files": {pending.name: staged.digest},
         }
-        action = add_action(path, pending.name, pending.partition, int(now.timestamp() * 1000))
         where = {"source": pending.report.source, "month": pending.report.month}
-        landed = self._log.swap(self._log.head(version), [action], where, meta)
+        landed = self._log.swap(self._log.head(version), [staged.action], where, meta)
         self._world.checkpoint("reported")
         return landed
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """The log entry and the SHA-256 of a file that is published."""
+
+    action: AddAction
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +255,7 @@ def _live(file: LiveFile) -> LiveReport:
         named["content_digest"],
         None if upstream == _NONE else upstream,
         file.path,
+        file.size_bytes,
     )
 
 
@@ -254,7 +265,7 @@ def view_of(storage: Storage, head: ReportedHead) -> str:
     if not head.reports:
         empty = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
         return f"SELECT {empty} WHERE false"
-    paths = [storage.local_path(REPORTED, live.path) for live in head.reports.values()]
+    paths = storage.local_paths(REPORTED, [(live.path, live.size_bytes) for live in head.reports.values()])
     listed = ", ".join(f'"{name}"' for name in columns)
     return (
         f"SELECT {listed} FROM read_parquet({sql_list(paths)}, hive_partitioning = true, hive_types_autocast = false)"
@@ -268,7 +279,7 @@ def accounts_of(storage: Storage, live: LiveReport) -> frozenset[str]:
         rows = con.execute(
             "SELECT DISTINCT sub_account_id FROM read_parquet(?, hive_partitioning = false) "
             "WHERE sub_account_id IS NOT NULL",
-            [str(storage.local_path(REPORTED, live.path))],
+            [str(storage.local_paths(REPORTED, [(live.path, live.size_bytes)])[0])],
         ).fetchall()
     finally:
         con.close()
@@ -287,6 +298,6 @@ def altered_reports(storage: Storage, head: ReportedHead) -> list[str]:
 
 def _is_altered(storage: Storage, path: str, digest: str | None) -> bool:
     try:
-        return digest != file_digest(storage.local_path(REPORTED, path))
+        return digest != file_digest(storage.fresh_path(REPORTED, path))
     except LedgerError:
         return True

@@ -1,11 +1,12 @@
 """The tables beside ``emissions``: appended to before the commit point, counted by commit id after it."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from offgridflow.domain.model import Rate
-from offgridflow.ledger.deltalog import DeltaLog, Head
+from offgridflow.ledger.deltalog import DeltaLog, Head, LiveFile
 from offgridflow.ledger.rate_rows import write_rates
 from offgridflow.ledger.records import LiveCommit
 from offgridflow.ledger.rows import (
@@ -81,15 +82,23 @@ class SideTables:
         ids = set(wanted)
         missing = ids - self._known.keys()
         if missing:
-            self._known.update(read_commits(self.commit_files(self.logs[COMMITS].head(), missing), missing))
+            files = self.commit_files(self.logs[COMMITS].head(), missing)
+            self._known.update(read_commits(self.paths(COMMITS, files), missing))
         return {commit_id: self._known[commit_id] for commit_id in ids if commit_id in self._known}
 
-    def commit_files(self, head: Head, wanted: Iterable[str]) -> list[Path]:
+    def commit_files(self, head: Head, wanted: Iterable[str]) -> list[LiveFile]:
         """Return the files of ``commits`` that may hold the wanted rows, by the bounds in the log."""
         ids = sorted(wanted)
-        chosen = [
-            file
-            for file in head.files
-            if file.low is None or file.high is None or any(file.low <= one <= file.high for one in ids)
-        ]
-        return [self.storage.local_path(COMMITS, file.path) for file in chosen]
+        return [file for file in head.files if _may_hold(file, ids)]
+
+    def paths(self, table: str, files: Iterable[LiveFile]) -> list[Path]:
+        """Return local paths of files of a table."""
+        return self.storage.local_paths(table, [(file.path, file.size_bytes) for file in files])
+
+
+def _may_hold(file: LiveFile, ids: Sequence[str]) -> bool:
+    """Whether one of the sorted ids lies within the bounds of a file; one whose bounds are not told may hold any."""
+    if file.low is None or file.high is None:
+        return True
+    first = bisect_left(ids, file.low)
+    return first < len(ids) and ids[first] <= file.high

@@ -37,7 +37,9 @@ class Snapshot:
         self._commit_files = side.commit_files(side.logs[COMMITS].head(), self.commit_ids)
 
     def files(self, table: str) -> list[LiveFile]:
-        """Return the live files of ``emissions``, ``rates`` or ``quarantine``."""
+        """Return the live files of ``emissions``, ``rates``, ``quarantine`` or ``commits``."""
+        if table == COMMITS:
+            return self._commit_files
         files = self.head.files if table == EMISSIONS else self._side[table].files
         return [file for file in files if file.commit_id in self.commit_ids]
 
@@ -57,11 +59,11 @@ class Snapshot:
         for name in (EMISSIONS, QUARANTINE):
             _create_view(con, prefix + name, _partitioned(TABLES[name], self._paths(name)))
         _create_view(con, prefix + RATES, _one_per_rate(self._paths(RATES)))
-        _create_view(con, prefix + COMMITS, _commits(self._commit_files, self.commit_ids))
+        _create_view(con, prefix + COMMITS, _commits(self._paths(COMMITS), self.commit_ids))
         _create_view(con, prefix + REPORTED, view_of(self.storage, self.reported))
 
     def _paths(self, table: str) -> list[Path]:
-        return [self.storage.local_path(table, file.path) for file in self.files(table)]
+        return self.storage.local_paths(table, [(file.path, file.size_bytes) for file in self.files(table)])
 
 
 def _create_view(con: "duckdb.DuckDBPyConnection", name: str, query: str) -> None:

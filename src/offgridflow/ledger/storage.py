@@ -1,21 +1,23 @@
-"""Where a ledger lives. A folder today; an object store is another class with the same few methods.
+"""Where a ledger lives: a folder, or an object store (``remote``), which is another class with the same few methods.
 
 Parquet is always written to a local path, then published (made durable, or uploaded), and only then named in a Delta
 log. Published files never change, so a reader may keep a local copy for ever.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from offgridflow.domain.errors import LedgerError
+from offgridflow.ledger.places import is_remote, parse_place
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of a table: path relative to the table, size, and when it was written (seconds since 1970)."""
+    """A file: its path, of a data file relative to the table, size, and when it was written (seconds since 1970)."""
 
     path: str
     size_bytes: int
@@ -33,6 +35,10 @@ class Storage(Protocol):
     def options(self) -> Mapping[str, str] | None:
         """What delta-rs needs to reach the place, None for a folder."""
 
+    @property
+    def local_folder(self) -> Path:
+        """The folder on this machine below which all paths lie that are given out here."""
+
     def table_uri(self, table: str) -> str:
         """Return the address of a table for delta-rs."""
 
@@ -45,11 +51,23 @@ class Storage(Protocol):
     def discard(self, table: str, path: str) -> None:
         """Remove a file that no log names; no error if there is none."""
 
-    def local_path(self, table: str, path: str) -> Path:
-        """Return a local path of a published file. Raises LedgerError if it is not there."""
+    def local_paths(self, table: str, files: Sequence[tuple[str, int]]) -> list[Path]:
+        """Return local paths of published files, given by path and size. Raises LedgerError if one is not there."""
+
+    def fresh_path(self, table: str, path: str) -> Path:
+        """Return a local path of a file as it lies in the place now. Raises LedgerError if it is not there."""
 
     def files(self, table: str) -> Iterator[StoredFile]:
         """Yield the data files of a table, named in its log or not."""
+
+    def objects(self, prefix: str) -> Iterator[StoredFile]:
+        """Yield everything below a prefix, by whole name: data files, logs, small objects."""
+
+    def download(self, name: str, local: Path) -> None:
+        """Copy what ``objects`` named to a local file. Raises FileNotFoundError if it is gone."""
+
+    def upload(self, name: str, local: Path) -> None:
+        """Write a local file to the place under that name."""
 
     def read(self, name: str) -> bytes | None:
         """Return a small object, None if there is none."""
@@ -88,6 +106,11 @@ class LocalStorage:
         """The folder's path."""
         return str(self.root)
 
+    @property
+    def local_folder(self) -> Path:
+        """The folder itself."""
+        return self.root
+
     def table_uri(self, table: str) -> str:
         """Return the path of the table's folder."""
         return str(self.root / table)
@@ -125,7 +148,11 @@ class LocalStorage:
             except OSError:
                 break
 
-    def local_path(self, table: str, path: str) -> Path:
+    def local_paths(self, table: str, files: Sequence[tuple[str, int]]) -> list[Path]:
+        """Return the paths of the files themselves."""
+        return [self.fresh_path(table, path) for path, _ in files]
+
+    def fresh_path(self, table: str, path: str) -> Path:
         """Return the path of the file itself."""
         local = self.root / table / path
         if not local.is_file():
@@ -138,9 +165,26 @@ class LocalStorage:
         folder = self.root / table
         for local in sorted(folder.rglob("*.parquet")):
             path = local.relative_to(folder).as_posix()
-            if not path.startswith("_"):
+            if is_data_file(path):
                 status = local.stat()
                 yield StoredFile(path, status.st_size, status.st_mtime)
+
+    def objects(self, prefix: str) -> Iterator[StoredFile]:
+        """Yield every file below a folder of the ledger."""
+        for local in sorted((self.root / prefix).rglob("*")):
+            if local.is_file():
+                status = local.stat()
+                yield StoredFile(local.relative_to(self.root).as_posix(), status.st_size, status.st_mtime)
+
+    def download(self, name: str, local: Path) -> None:
+        """Copy a file, with its times."""
+        shutil.copy2(self.root / name, local)
+
+    def upload(self, name: str, local: Path) -> None:
+        """Copy a file in, with its times."""
+        target = self.root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(local, target)
 
     def read(self, name: str) -> bytes | None:
         """Return the content of a file at the top of the ledger."""
@@ -198,13 +242,26 @@ def _unreadable(uri: str, error: OSError) -> LedgerError:
     return LedgerError(f"Cannot read the ledger {uri}: {reason}.", action="Check the path and its permissions.")
 
 
+def is_data_file(path: str) -> bool:
+    """Whether a path in a table is a data file's: Parquet, and not a checkpoint of the log."""
+    return path.endswith(".parquet") and not path.startswith("_")
+
+
 def storage_of(uri: str | Path) -> Storage:
-    """Return the storage of a ledger's address. Raises LedgerError for a scheme that is not supported."""
+    """Return the storage of a ledger's address.
+
+    Raises LedgerError for a scheme that is not supported, UsageError for an address that cannot be one, and
+    MissingExtraError where what an object store needs is not installed.
+    """
     text = str(uri)
     scheme, separator, rest = text.partition("://")
     if not separator:
         return LocalStorage(Path(text))
     if scheme == "file":
         return LocalStorage(Path(rest))
-    sentence = f"A ledger at {scheme}:// is not supported by this version."
-    raise LedgerError(sentence, action="Give a folder, for example ./offgridflow-ledger.")
+    if is_remote(text):
+        from offgridflow.ledger.remote import RemoteStorage  # noqa: PLC0415 - a folder needs nothing of it
+
+        return RemoteStorage(parse_place(text, os.environ), os.environ)
+    sentence = f"A ledger at {scheme}:// is not supported."
+    raise LedgerError(sentence, action="Give a folder, or an address that begins with s3://, az:// or gs://.")

@@ -5,11 +5,10 @@ of ``rates`` or ``quarantine`` is needed while its commit id stands in such a ve
 small, and they are the ledger's history.
 """
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from itertools import chain
+from typing import Final
 from urllib.parse import unquote
 
 from deltalake.transaction import RemoveAction
@@ -17,6 +16,7 @@ from deltalake.transaction import RemoveAction
 from offgridflow.domain.reported import REPORTED
 from offgridflow.ledger.deltalog import LiveFile
 from offgridflow.ledger.ledger import Ledger
+from offgridflow.ledger.logfiles import entry_versions, read_entries
 from offgridflow.ledger.maintain import pins
 from offgridflow.ledger.storage import Storage, StoredFile
 from offgridflow.ledger.tables import COMMITS, EMISSIONS, QUARANTINE, RATES, TABLES
@@ -44,7 +44,7 @@ class Scanned:
 def scan_log(storage: Storage, table: str) -> Scanned:
     """Read every entry of a table's log."""
     scanned = Scanned()
-    for action in _actions(storage, table):
+    for action in chain.from_iterable(read_entries(storage, table, entry_versions(storage, table))):
         added, removed = action.get("add"), action.get("remove")
         if added is not None:
             path = unquote(added["path"])
@@ -53,14 +53,6 @@ def scan_log(storage: Storage, table: str) -> Scanned:
         if removed is not None:
             scanned.removed_ms[unquote(removed["path"])] = int(removed["deletionTimestamp"])
     return scanned
-
-
-def _actions(storage: Storage, table: str) -> Iterator[dict[str, Any]]:
-    for name in storage.names(f"{table}/_delta_log"):
-        content = storage.read(name) if name.endswith(".json") and "/." not in name else None
-        for line in (content or b"").splitlines():
-            if line.strip():
-                yield json.loads(line)
 
 
 def orphans(ledger: Ledger) -> list[tuple[str, StoredFile]]:

@@ -14,7 +14,7 @@ from offgridflow.ledger.digest import digest_of_views
 from offgridflow.ledger.reported import altered_reports
 from offgridflow.ledger.rows import file_digest
 from offgridflow.ledger.snapshot import Snapshot
-from offgridflow.ledger.tables import EMISSIONS, QUARANTINE, RATES, TABLES, connect
+from offgridflow.ledger.tables import COMMITS, EMISSIONS, QUARANTINE, RATES, TABLES, connect
 from offgridflow.ledger.vacuum import unnamed_files
 
 _SHOWN = 3
@@ -85,7 +85,7 @@ def _files(snapshot: Snapshot) -> list[Check]:
     absent: list[str] = []
     altered: list[str] = []
     told = _told_digests(snapshot)
-    for table in (EMISSIONS, RATES, QUARANTINE):
+    for table in (EMISSIONS, RATES, QUARANTINE, COMMITS):
         for file in snapshot.files(table):
             local = _local(snapshot, table, file)
             if local is None:
@@ -115,7 +115,7 @@ def _told_digests(snapshot: Snapshot) -> dict[str, str]:
 
 def _local(snapshot: Snapshot, table: str, file: LiveFile) -> Path | None:
     try:
-        return snapshot.storage.local_path(table, file.path)
+        return snapshot.storage.fresh_path(table, file.path)
     except LedgerError:
         return None
 

@@ -137,7 +137,7 @@ def _ingest_batch(shop: Shop, batch: Batch, folder: Path) -> list[PeriodResult]:
         threads=limits.threads,
         memory_limit=f"{limits.memory_mib}MiB",
         temp_directory=folder,
-        folders=(Path(shop.ledger.uri),),
+        folders=(shop.ledger.storage.local_folder,),
     )
     parts = [_part_of(item) for item in batch.parts]
     shop.ports.progress("aggregate", batch.format.title, 0, 1)

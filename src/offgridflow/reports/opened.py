@@ -34,6 +34,7 @@ class OpenLedger:
 
     def __init__(self, snapshot: "Snapshot", con: duckdb.DuckDBPyConnection) -> None:
         self.con = con
+        self._snapshot = snapshot  # as long as it is held, nothing that the views read is swept from the read cache
         snapshot.attach(con)
         self.provenance = Provenance(_factor_sets(con), snapshot.version)
 

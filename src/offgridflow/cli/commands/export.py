@@ -1,6 +1,5 @@
-"""``offgridflow export`` and ``offgridflow import``: a ledger copied whole to another folder, proven equal."""
+"""``offgridflow export`` and ``offgridflow import``: a ledger copied whole to another place, proven equal."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +10,7 @@ from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import ledger_uri
 
 ORDER = 46
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that holds the copy.")]
+Folder = Annotated[str, typer.Argument(metavar="FOLDER", help="A folder, or an s3://, az:// or gs:// address.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,20 +24,20 @@ def export_ledger(folder: Folder, *, ledger: LedgerOption = None, form: FormatOp
 
     The copy is a ledger: every command reads it. Run history and access tokens stay behind.
     """
-    _copy(ledger_uri(ledger), folder, form, "Exported")
+    _copy(ledger_uri(ledger), ledger_uri(folder), form, "Exported")
 
 
 def import_ledger(folder: Folder, *, ledger: LedgerOption = None, form: FormatOption = Format.TABLE) -> None:
     """Make the exported ledger in a folder the ledger here, where there is none yet, and check its digest."""
-    _copy(str(folder), Path(ledger_uri(ledger)), form, "Imported")
+    _copy(ledger_uri(folder), ledger_uri(ledger), form, "Imported")
 
 
-def _copy(origin: str, target: Path, form: Format, title: str) -> None:
+def _copy(origin: str, target: str, form: Format, title: str) -> None:
     from offgridflow.pipeline.transfer import copy_ledger  # noqa: PLC0415  delta-rs is late
 
     done = copy_ledger(origin, target)
     row = {
-        "ledger": str(target),
+        "ledger": done.uri,
         "ledger_version": done.ledger_version,
         "digest": done.digest,
         "files": done.files,

@@ -74,7 +74,7 @@ def run(paths: Sequence[Path], ledger: str | None, changes: Mapping[str, Any]) -
     chosen = settings()
     options = dataclasses.replace(options_of(chosen), **changes)
     with progress() as listen:
-        return ingest_files(paths, ledger or chosen.ledger.uri, chosen, options, listen)
+        return ingest_files(paths, chosen.ledger.address(ledger), chosen, options, listen)
 
 
 def run_sources(names: Sequence[str], ledger: str | None, changes: Mapping[str, Any]) -> "IngestResult":
@@ -86,7 +86,7 @@ def run_sources(names: Sequence[str], ledger: str | None, changes: Mapping[str, 
     configure_logs(chosen)
     options = dataclasses.replace(options_of(chosen), **changes)
     with progress() as listen:
-        return ingest_configured(names, ledger or chosen.ledger.uri, chosen, options, listen)
+        return ingest_configured(names, chosen.ledger.address(ledger), chosen, options, listen)
 
 
 def _one(names: Sequence[str]) -> str | None:

@@ -83,12 +83,13 @@ def write_emissions(con: duckdb.DuckDBPyConnection, source: str, period: str, pa
     the time, and a file that is no larger.
     """
     columns = ", ".join(EMISSION_COLUMNS)
-    where = "a.source = getvariable('write_source') AND a.billing_period = getvariable('write_period')"
+    where = "source = getvariable('write_source') AND billing_period = getvariable('write_period')"
+    query = emissions_query(f"(FROM activities WHERE {where})")
     con.execute("SET VARIABLE write_source = ?", [source])
     con.execute("SET VARIABLE write_period = ?", [period])
     try:
         con.execute(
-            f"COPY (SELECT {columns} FROM ({emissions_query()} WHERE {where})) TO '{_quoted(path)}' "
+            f"COPY (SELECT {columns} FROM ({query})) TO '{_quoted(path)}' "
             f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, WRITE_BLOOM_FILTER false, "
             f"DICTIONARY_SIZE_LIMIT {_MOST_IN_A_DICTIONARY})",
         )

@@ -125,39 +125,50 @@ def _insert(con: duckdb.DuckDBPyConnection, rows: Iterable[tuple[object, ...]]) 
     con.execute(f"INSERT INTO card SELECT * REPLACE ({listed} AS assumptions) FROM (SELECT {values})", columns)
 
 
-_RATED = "c.total_kgco2e IS NOT NULL AND a.consumed_quantity >= 0"
-_QUANTITY = "a.consumed_quantity::DOUBLE"
+_OF_THE_CARD: Final = ("rate_id", "status", "reason", "method", "coverage_bucket", "assumptions", *IMPACT_COLUMNS)
 
 
-def _impact(name: str) -> str:
-    return f"CASE WHEN {_RATED} THEN {_QUANTITY} * c.{name} END AS {name}"
-
-
-def emissions_query() -> str:
-    """Return the SELECT that joins ``activities`` with ``card`` to rows of EMISSION_COLUMNS.
+def emissions_query(activities: str = "activities") -> str:
+    """Return the SELECT that joins a relation like ``activities`` with ``card`` to rows of EMISSION_COLUMNS.
 
     A rated SKU whose quantity is missing or negative keeps its money and lines, without impacts and with that reason.
     """
-    own = ", ".join(f"a.{name}" for name in ACTIVITY_COLUMNS)
-    impacts = ", ".join(_impact(name) for name in IMPACT_COLUMNS)
-    usage = f"a.charge_class = '{USAGE}'"
-    unrated = "c.total_kgco2e IS NULL"
+    own = ", ".join(ACTIVITY_COLUMNS)
+    impacts = ", ".join(f"rated_quantity * per_unit_{name} AS {name}" for name in IMPACT_COLUMNS)
+    no_quantity = "rated_quantity IS NULL AND per_unit_total_kgco2e IS NOT NULL"
     return f"""
         SELECT {own},
-          c.rate_id,
-          CASE WHEN NOT {usage} THEN 'excluded'
-               WHEN {unrated} OR {_RATED} THEN c.status ELSE 'not_estimated' END AS status,
-          CASE WHEN NOT {usage} THEN a.charge_class
-               WHEN {unrated} OR {_RATED} THEN c.reason
-               WHEN a.consumed_quantity IS NULL THEN 'quantity_missing' ELSE 'negative_net_quantity' END AS reason,
-          CASE WHEN {_RATED} THEN c.method END AS method,
-          CASE WHEN NOT {usage} THEN NULL
-               WHEN {unrated} OR {_RATED} THEN c.coverage_bucket ELSE 'E' END AS coverage_bucket,
-          c.assumptions,
+          per_unit_rate_id AS rate_id,
+          CASE WHEN NOT is_usage THEN 'excluded'
+               WHEN {no_quantity} THEN 'not_estimated' ELSE per_unit_status END AS status,
+          CASE WHEN NOT is_usage THEN charge_class
+               WHEN {no_quantity}
+               THEN CASE WHEN consumed_quantity IS NULL THEN 'quantity_missing' ELSE 'negative_net_quantity' END
+               ELSE per_unit_reason END AS reason,
+          CASE WHEN rated_quantity IS NOT NULL THEN per_unit_method END AS method,
+          CASE WHEN {no_quantity} THEN 'E' ELSE per_unit_coverage_bucket END AS coverage_bucket,
+          per_unit_assumptions AS assumptions,
           {impacts}
-        FROM activities a
+        FROM ({_rated_rows(activities)})
+    """
+
+
+def _rated_rows(activities: str) -> str:
+    """Return the SELECT of every activity beside its line of the card, named ``per_unit_...``.
+
+    ``rated_quantity`` is the quantity that is to be multiplied: null where there is none, or where it is negative. It
+    is computed here once, for twelve impacts.
+    """
+    own = ", ".join(f"a.{name}" for name in ACTIVITY_COLUMNS)
+    card = ", ".join(f"c.{name} AS per_unit_{name}" for name in _OF_THE_CARD)
+    is_usage = f"a.charge_class = '{USAGE}'"
+    return f"""
+        SELECT {own}, {card}, {is_usage} AS is_usage,
+          CASE WHEN c.total_kgco2e IS NOT NULL AND a.consumed_quantity >= 0
+               THEN a.consumed_quantity::DOUBLE END AS rated_quantity
+        FROM {activities} a
         LEFT JOIN card c
-          ON {usage} AND c.sku_hash = a.sku_hash AND c.month_start = {_month_start("a.charge_period_start")}
+          ON {is_usage} AND c.sku_hash = a.sku_hash AND c.month_start = {_month_start("a.charge_period_start")}
     """
 
 

@@ -25,7 +25,7 @@ def test_example_of_the_docs_is_a_format() -> None:
     assert known.detection.matches(frozenset({"acmeaccount", "acmesku", "gross"}))
     assert not known.detection.matches(frozenset({"acmeaccount", "acmesku"}))
     assert not known.detection.matches(frozenset({"acmeaccount", "acmesku", "net", "billedcost"}))
-    assert known.missing_of(frozenset({"acmeaccount", "gross", "currency", "usedat"})) == ("invoicemonth",)
+    assert known.missing_of(frozenset({"acmeaccount", "acmesku", "gross", "currency", "usedat"})) == ("InvoiceMonth",)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,39 @@ def test_foreign_file_is_told_what_was_seen_and_what_is_accepted() -> None:
     assert "x" * 61 not in str(error)
     assert all((known.title in str(error)) == (known.line_items is None) for known in registry())
     assert "none" in str(refusal("empty.csv", []))
+
+
+FOCUS = (
+    *("BilledCost", "BillingAccountId", "BillingCurrency", "BillingPeriodStart", "ChargeCategory", "ChargePeriodStart"),
+    "ProviderName",
+)
+LEGACY = ("lineItem/UnblendedCost", "lineItem/UsageStartDate", "bill/BillingPeriodStartDate", "lineItem/CurrencyCode")
+AZURE = ("MeterId", "MeterCategory", "MeterName", "ResourceLocation", "SubscriptionId", "Date", "Currency")
+GOOGLE = ("billing_account_id", "service.id", "usage_start_time", "cost", "currency", "invoice.month")
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"),
+    [
+        (FOCUS[1:], "cost and usage (any provider), but it lacks the column BilledCost."),
+        ([name for name in FOCUS if name != "ChargeCategory"], "the column ChargeCategory."),
+        (["billedcost", *FOCUS[2:5], "ProviderName"], "the columns BillingAccountId, ChargePeriodStart."),
+        (LEGACY, "the columns bill_payer_account_id, line_item_line_item_type."),
+        (AZURE, "it lacks the column CostInBillingCurrency or Cost or PreTaxCost."),
+        (GOOGLE, "the column sku.id."),
+    ],
+)
+def test_a_file_that_lacks_a_column_is_told_which(columns: list[str], missing: str) -> None:
+    """A header that is like a format is refused by what it lacks, in the format's own spelling, not as foreign."""
+    assert detect(columns) is None
+    error = refusal("my.csv", columns)
+    assert error.code == "MISSING_COLUMN"
+    assert missing in str(error)
+
+
+def test_a_file_that_is_half_like_a_bill_is_foreign() -> None:
+    """Half of the columns of a format are not enough to be told what is missing."""
+    assert refusal("my.csv", ["cost", "currency", "billing_account_id"]).code == "UNKNOWN_FORMAT"
 
 
 @given(words=st.lists(st.text(alphabet="abcXYZ019", min_size=1, max_size=8), min_size=1, max_size=4))

@@ -127,6 +127,7 @@ class Coverage(Answer):
     buckets: list[Row]
     statuses: list[Row]
     reasons: list[Row]
+    assumptions: list[Row]
     units: list[Row]
     top_not_estimated: list[Row]
     possible_omission: list[Row]

@@ -12,7 +12,10 @@ from offgridflow.domain.trace import TermKind
 
 @dataclass(frozen=True, slots=True, order=True)
 class SkuAttributes:
-    """What the mapping knows of a SKU beyond its names. Strings as the provider writes them; None where unknown."""
+    """What the mapping knows of a SKU beyond its names. Strings as the provider writes them; None where unknown.
+
+    ``quantity_from`` is ``pricing`` where the bill has no consumed quantity and the pricing pair stands in for it.
+    """
 
     instance_type: str | None = None
     vcpu: float | None = None
@@ -24,6 +27,7 @@ class SkuAttributes:
     transfer_kind: str | None = None
     to_region: str | None = None
     pricing_model: str | None = None
+    quantity_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,8 @@ class Rate:
 DECIMAL: Final = "DECIMAL(38,15)"
 ATTRIBUTES_SQL: Final = (
     "STRUCT(instance_type VARCHAR, vcpu DOUBLE, memory_gib DOUBLE, gpu DOUBLE, storage_class VARCHAR, "
-    "redundancy VARCHAR, deployment VARCHAR, transfer_kind VARCHAR, to_region VARCHAR, pricing_model VARCHAR)"
+    "redundancy VARCHAR, deployment VARCHAR, transfer_kind VARCHAR, to_region VARCHAR, pricing_model VARCHAR, "
+    "quantity_from VARCHAR)"
 )
 
 SKU_COLUMNS: Final[dict[str, str]] = {
@@ -219,5 +224,8 @@ EMISSION_COLUMNS: Final[dict[str, str]] = {
 }
 """A row of the ledger, beside the partition columns. Excluded rows have ``status = excluded``, ``reason`` = their
 ``charge_class``, and null rate_id, method, coverage_bucket and impacts."""
+
+FROM_PRICING: Final = "pricing"
+"""``quantity_from`` of a SKU whose quantity and unit are those that were priced."""
 
 USAGE: Final = "usage"

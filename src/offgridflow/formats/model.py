@@ -7,7 +7,7 @@ how to know the format and which raw columns it reads, then two plain SELECTs. `
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
 from offgridflow.domain.identity import digest_of
@@ -33,16 +33,21 @@ class FormatFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a declared column comes from: a raw column, or a key of a raw column that holds a map."""
+    """Where a declared column comes from: a raw column, or a key of a raw column that holds a map.
+
+    ``spelling`` is the column's name as the format itself writes it, for people.
+    """
 
     column: str
     key: str | None = None
+    spelling: str = field(default="", compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Source":
         """Read ``column`` or ``column[key]``."""
         keyed = _KEYED.fullmatch(text)
-        return cls(normal_name(keyed["column"]), keyed["key"]) if keyed else cls(normal_name(text))
+        name, key = (keyed["column"], keyed["key"]) if keyed else (text, None)
+        return cls(normal_name(name), key, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +69,35 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """How to know the format by its header: every name of ``all_of``, one of each ``any_of``, none of ``none_of``."""
+    """How to know the format by its header: every name of ``all_of``, one of each ``any_of``, none of ``none_of``.
+
+    ``spellings`` are all these names as the format itself writes them, for people.
+    """
 
     all_of: frozenset[str]
     any_of: tuple[frozenset[str], ...] = ()
     none_of: frozenset[str] = frozenset()
+    spellings: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def matches(self, names: frozenset[str]) -> bool:
         """Tell whether a header with these normal names is of the format."""
         return self.all_of <= names and all(group & names for group in self.any_of) and not self.none_of & names
+
+    def likeness(self, names: frozenset[str]) -> float:
+        """Return the share (0..1) of what is asked for that a header has; 0 where it has what must not be there."""
+        if self.none_of & names:
+            return 0.0
+        met = len(self.all_of & names) + sum(bool(group & names) for group in self.any_of)
+        return met / (len(self.all_of) + len(self.any_of))
+
+    def missing_of(self, names: frozenset[str]) -> tuple[frozenset[str], ...]:
+        """Return what a header lacks: of each set of names, one would do."""
+        lacking = [frozenset({name}) for name in sorted(self.all_of - names, key=self.spelling)]
+        return (*lacking, *(group for group in self.any_of if not group & names))
+
+    def spelling(self, name: str) -> str:
+        """Return a name as the format writes it."""
+        return self.spellings.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +167,20 @@ class Format:
     line_items: str | None = None
 
     def missing_of(self, columns: frozenset[str]) -> tuple[str, ...]:
-        """Return the raw names of required columns that a header with these normal names lacks."""
-        return tuple(
-            " or ".join(source.column for source in column.sources)
+        """Return what a header with these normal names lacks to be read, each as the format writes it."""
+        lacking = {
+            frozenset(source.column for source in column.sources): " or ".join(
+                source.spelling for source in column.sources
+            )
             for column in self.columns
             if column.required and not any(source.column in columns for source in column.sources)
-        )
+        }
+        detected = [
+            " or ".join(sorted(map(self.detection.spelling, names)))
+            for names in self.detection.missing_of(columns)
+            if not any(names & known for known in lacking)
+        ]
+        return (*lacking.values(), *detected)
 
 
 def parse_format(text: str) -> Format:
@@ -221,6 +254,7 @@ def _detection(rule: Mapping[str, Any]) -> Detection:
         all_of=normal_names(rule["all"]),
         any_of=tuple(normal_names(group) for group in rule.get("any", ())),
         none_of=normal_names(rule.get("none", ())),
+        spellings={normal_name(name): name for group in (rule["all"], *rule.get("any", ())) for name in group},
     )
 
 

@@ -11,6 +11,7 @@ from offgridflow.formats.model import Format, parse_format
 
 _SHOWN_COLUMNS: Final = 12
 _SHOWN_LENGTH: Final = 60
+_ALIKE: Final = 0.5
 
 
 @cache
@@ -47,11 +48,12 @@ def detect(columns: Sequence[str], sample_row: Mapping[str, str | None] | None =
 def refusal(name: str, columns: Sequence[str]) -> InputError:
     """Return the error for a file that ``detect`` does not know: what was seen, what is missing, what is accepted."""
     names = normal_names(columns)
-    found = _matching(names)
+    found = _matching(names) or _like(names)
     if found is not None:
-        missing = ", ".join(found.missing_of(names))
-        sentence = f"{name} looks like {found.title}, but it lacks the column {missing}."
-        return InputError(sentence, action="Add the column to the export and deliver it again.", code="MISSING_COLUMN")
+        missing = found.missing_of(names)
+        what, which = ("columns", "them") if len(missing) > 1 else ("column", "it")
+        sentence = f"{name} looks like {found.title}, but it lacks the {what} {', '.join(missing)}."
+        return InputError(sentence, action=f"Add {which} to the export and deliver it again.", code="MISSING_COLUMN")
     # what our own connector groups in BigQuery is not for people to bring
     accepted = "; ".join(known.title for known in registry() if known.line_items is None)
     sentence = f"{name} is none of the accepted billing formats: its columns are {_shown(columns)}."
@@ -61,6 +63,16 @@ def refusal(name: str, columns: Sequence[str]) -> InputError:
 def _matching(names: frozenset[str]) -> Format | None:
     matching = [known for known in registry() if known.detection.matches(names)]
     return max(matching, key=lambda known: (len(known.detection.all_of), known.name), default=None)
+
+
+def _like(names: frozenset[str]) -> Format | None:
+    """Return the format that a header is most like, where it has more than half of what its rule asks for."""
+    found = max(registry(), key=lambda each: (each.detection.likeness(names), len(_read_of(each) & names)))
+    return found if found.detection.likeness(names) > _ALIKE else None
+
+
+def _read_of(known: Format) -> frozenset[str]:
+    return frozenset(source.column for column in known.columns for source in column.sources)
 
 
 def _shown(columns: Sequence[str]) -> str:

@@ -7,9 +7,9 @@ a rate with a reason and no figure; no text in a bill makes it raise.
 from functools import lru_cache
 
 from offgridflow.domain.identity import digest_of
-from offgridflow.domain.model import Rate, Sku
+from offgridflow.domain.model import FROM_PRICING, Rate, Sku
 from offgridflow.domain.periods import Month
-from offgridflow.domain.reasons import CoverageBucket, NotEstimatedReason, Status, bucket_of_reason
+from offgridflow.domain.reasons import Assumption, CoverageBucket, NotEstimatedReason, Status, bucket_of_reason
 from offgridflow.factors.model import FactorSet
 from offgridflow.methodology import ccf
 from offgridflow.methodology.demand import NotRated
@@ -58,7 +58,7 @@ class Rater:
             reason=None,
             method=reading.method,
             coverage_bucket=reading.bucket,
-            assumptions=reading.assumptions,
+            assumptions=_marks_of(reading),
             factor_ids=reading.factor_ids,
             it_energy_kwh=figures.it_energy_kwh,
             energy_kwh=figures.energy_kwh,
@@ -73,6 +73,13 @@ class Rater:
             water_l=figures.water_l,
             swings=figures.swings,
         )
+
+
+def _marks_of(reading: Reading) -> tuple[Assumption, ...]:
+    """Return the assumptions of a reading, and that of its quantity, which is none of the SKU's own."""
+    if reading.sku.attributes.quantity_from != FROM_PRICING:
+        return reading.assumptions
+    return tuple(sorted({*reading.assumptions, Assumption.UNIT_FROM_PRICING}))
 
 
 def _content_of(sku: Sku) -> list[object]:
@@ -98,6 +105,7 @@ def _content_of(sku: Sku) -> list[object]:
         known.transfer_kind,
         known.to_region,
         known.pricing_model,
+        *([] if known.quantity_from is None else [known.quantity_from]),
     ]
 
 

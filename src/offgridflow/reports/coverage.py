@@ -40,6 +40,7 @@ class CoverageReport:
 
     ``buckets``, ``statuses``, ``reasons`` and ``units`` have one row per currency with ``cost`` (cost weight),
     ``cost_share``, ``line_items``, ``line_share`` and ``total_kgco2e``; the shares of one currency add up to 1.
+    ``assumptions`` has rows of the same columns, under each mark that a rate carries: those shares overlap.
     ``headlines`` has (A+B)/(A+...+E) by cost per currency, and ``line_headline`` the same by lines over all.
     ``omissions`` is the possible omission per currency: shown, never added to any total.
     """
@@ -49,6 +50,7 @@ class CoverageReport:
     buckets: tuple[Row, ...]
     statuses: tuple[Row, ...]
     reasons: tuple[Row, ...]
+    assumptions: tuple[Row, ...]
     units: tuple[Row, ...]
     top_not_estimated: tuple[Row, ...]
     omissions: tuple[Row, ...]
@@ -61,6 +63,7 @@ class CoverageReport:
             "buckets": list(self.buckets),
             "statuses": list(self.statuses),
             "reasons": list(self.reasons),
+            "assumptions": list(self.assumptions),
             "units": list(self.units),
             "top_not_estimated": list(self.top_not_estimated),
             "possible_omission": list(self.omissions),
@@ -87,6 +90,7 @@ def coverage(
         buckets=_completed(buckets, "coverage_bucket", everything),
         statuses=_completed(_parts(con, scope, ("status",)), "status", [status.value for status in USAGE_STATUSES]),
         reasons=tuple(row for row in _parts(con, scope, ("status", "reason", "coverage_bucket")) if row["reason"]),
+        assumptions=_assumptions(con, scope, buckets),
         units=_units(con, scope),
         top_not_estimated=_top(con, scope),
         omissions=_omissions(con, scope, buckets),
@@ -105,6 +109,35 @@ def _parts(con: "duckdb.DuckDBPyConnection", scope: Scope, keys: Sequence[str]) 
         values,
     )
     return _with_shares(rows)
+
+
+def _assumptions(con: "duckdb.DuckDBPyConnection", scope: Scope, buckets: Sequence[Row]) -> tuple[Row, ...]:
+    """Return per currency and assumption the usage whose rate rests on it, with its shares of all usage.
+
+    A row of the ledger counts under each of its assumptions, so these shares do not add up to 1.
+    """
+    condition, values = scope.where("usage")
+    rows = records(
+        con,
+        "SELECT billing_currency, assumption, sum(cost) AS cost, sum(line_items)::BIGINT AS line_items, "
+        f"sum(total_kgco2e::{DECIMAL}) AS total_kgco2e "
+        f"FROM (SELECT billing_currency, unnest(assumptions) AS assumption, {COST_WEIGHT} AS cost, line_items, "
+        f"total_kgco2e FROM {scope.view} WHERE {condition}) GROUP BY ALL "
+        "ORDER BY billing_currency, line_items DESC, assumption",
+        values,
+    )
+    return tuple(
+        {
+            **row,
+            "cost_share": ratio(_decimal(row["cost"]), _sum_of(buckets, row["billing_currency"], "cost")),
+            "line_share": ratio(_decimal(row["line_items"]), _sum_of(buckets, row["billing_currency"], "line_items")),
+        }
+        for row in rows
+    )
+
+
+def _sum_of(rows: Sequence[Row], currency: object, measure: str) -> Decimal:
+    return total_of([_decimal(row[measure]) for row in rows if row["billing_currency"] == currency]) or Decimal(0)
 
 
 def _with_shares(rows: Sequence[dict[str, Any]]) -> list[Row]:

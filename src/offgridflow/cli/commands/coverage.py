@@ -56,13 +56,14 @@ def coverage(
 
 def answer_of(found: CoverageReport) -> Answer:
     """Return the coverage as it is shown."""
-    tables = [_buckets(found), _reasons(found), _units(found), _top(found)]
+    tables = [_buckets(found), _reasons(found), _assumptions(found), _units(found), _top(found)]
     return Answer(found.to_json(), _records(found), [table for table in tables if table.rows], notes=_notes(found))
 
 
 def _records(found: CoverageReport) -> list[Mapping[str, object]]:
-    """Return buckets, statuses, reasons and units as one list, each row with what it is a row of."""
-    parts = {"bucket": found.buckets, "status": found.statuses, "reason": found.reasons, "unit": found.units}
+    """Return buckets, statuses, reasons, assumptions and units as one list, each row with what it is a row of."""
+    parts = {"bucket": found.buckets, "status": found.statuses, "reason": found.reasons}
+    parts |= {"assumption": found.assumptions, "unit": found.units}
     return [{"list": name, **row} for name, rows in parts.items() for row in rows]
 
 
@@ -81,6 +82,11 @@ def _reasons(found: CoverageReport) -> Table:
     rows = sorted(found.reasons, key=lambda row: (str(row["billing_currency"]), -people.number(row["cost"])))
     columns = (Column("reason", "reason"), Column("", "coverage_bucket"), *_MONEY, *_SHARES)
     return Table("Not estimated, by reason", columns, rows)
+
+
+def _assumptions(found: CoverageReport) -> Table:
+    columns = (Column("assumption", "assumption"), *_MONEY, *_SHARES, Column("kgCO2e", "total_kgco2e", people.figure))
+    return Table("Usage whose rate rests on an assumption; a line counts under each", columns, found.assumptions)
 
 
 def _units(found: CoverageReport) -> Table:

@@ -30,6 +30,10 @@ WITH lines AS (
     $cores AS cores,
     $memory AS memory_mib,
     $pricing_model AS pricing_model,
+    CASE
+      WHEN ($consumed_quantity IS NULL OR $consumed_unit IS NULL) AND $pricing_quantity IS NOT NULL
+        AND LOWER(ChargeCategory) = 'usage' THEN 'pricing'
+    END AS quantity_from,
     $labels AS labels,
     CASE
       WHEN $consumed_quantity IS NOT NULL AND ($consumed_unit IS NOT NULL OR $pricing_quantity IS NULL)
@@ -61,6 +65,7 @@ SELECT
   cores,
   memory_mib,
   pricing_model,
+  quantity_from,
   labels,
   SUM(ROUND(quantity, 15)) AS consumed_quantity,
   SUM(cost) AS cost,
@@ -71,4 +76,4 @@ FROM lines
 GROUP BY
   charge_period_start, billing_account_id, project_id, region, service_category, service_id, service_name, sku_id,
   sku_meter, resource_id, consumed_unit, currency, charge_class, machine_spec, cores, memory_mib, pricing_model,
-  labels, quantity IS NULL
+  quantity_from, labels, quantity IS NULL

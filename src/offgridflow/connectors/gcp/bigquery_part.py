@@ -37,6 +37,7 @@ COLUMNS: Final = (
     "cores",
     "memory_mib",
     "pricing_model",
+    "quantity_from",
     "labels",
     "consumed_quantity",
     "billed_cost",

@@ -224,8 +224,8 @@ def test_a_gzip_bomb_stops_while_inflating(write: Write) -> None:
 
 
 def test_text_that_is_none_is_refused(write: Write) -> None:
-    """NUL bytes, a header that is not UTF-8, bare carriage returns and open quotes are named with their line."""
-    nul = refusal(write("nul.csv", b"a,b\n" + b"1,2\n" * 3000 + b"\0,3\n"))
+    """Many NUL bytes, a header that is not UTF-8, bare carriage returns and open quotes are named with their line."""
+    nul = refusal(write("nul.csv", b"a,b\n" + b"1,2\n" * 3000 + b"\0" * 200 + b",3\n"))
     assert (nul.code, "line 3002" in nul.sentence) == ("NOT_TEXT", True)
     assert refusal(write("latin.csv", "größe,b\n1,2\n".encode("latin-1"))).code == "NOT_UTF8"
     assert refusal(write("mac.csv", b"a,b\r1,2\r3,4\r")).code == "BAD_LINE_ENDS"

@@ -89,7 +89,8 @@ class PartScan:
     """What one streaming pass, independent of the parser, found.
 
     ``digest`` is the SHA-256 (hex) of the decompressed content, ``size_bytes`` its length, ``records`` the data rows
-    (header not counted), ``longest_record_bytes`` the longest record without its line end (0 for Parquet).
+    (header not counted), ``longest_record_bytes`` the longest record without its line end (0 for Parquet), ``nul_line``
+    the first line of a CSV that holds NUL bytes, None where none does.
     """
 
     digest: str
@@ -97,6 +98,7 @@ class PartScan:
     records: int
     longest_record_bytes: int
     header: Header
+    nul_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def ingest_parts(
     shop = Shop(ledger, kitchen, options, ports, expected)
     with work_folder(ports.work_folder) as folder:
         plan = Plan()
-        add_parts(plan, parts, options.limits, ports.progress)
+        add_parts(plan, parts, folder, options.limits, ports.progress)
         if plan.failures or len(plan.batches) > 1:
             return IngestResult(tuple(_refused_delivery(shop, plan)), tuple(plan.notes))
         return _carry_out(shop, plan, folder)

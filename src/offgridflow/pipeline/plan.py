@@ -53,16 +53,16 @@ def make_plan(paths: Sequence[Path], work_folder: Path, limits: Limits, progress
         if ignored.reason not in _QUIETLY_IGNORED
     )
     plan.failures.extend(_failed_file(refused.error) for refused in found.refused)
-    add_parts(plan, found.parts, limits, progress)
+    add_parts(plan, found.parts, work_folder, limits, progress)
     return plan
 
 
-def add_parts(plan: Plan, parts: Sequence[FilePart], limits: Limits, progress: Progress) -> None:
-    """Scan and recognise ``parts`` and add them to the batches of ``plan``."""
+def add_parts(plan: Plan, parts: Sequence[FilePart], work_folder: Path, limits: Limits, progress: Progress) -> None:
+    """Scan and recognise ``parts`` and add them to the batches of ``plan``; copies go to ``work_folder``."""
     seen: set[str] = set()
     batches: dict[str, list[ScannedPart]] = {}
     formats: dict[str, Format] = {}
-    for item in _scan(parts, limits, progress, plan):
+    for item in _scan(parts, work_folder, limits, progress, plan):
         if item.scan.digest in seen:
             plan.notes.append(f"{item.part.name}: duplicate_part, the same content was already counted")
             continue
@@ -93,14 +93,17 @@ def _failed_file(error: OffGridFlowError) -> PeriodResult:
     return PeriodResult(None, None, None, None, None, "failed", error=failure_of(error))
 
 
-def _scan(parts: Sequence[FilePart], limits: Limits, progress: Progress, plan: Plan) -> list[ScannedPart]:
+def _scan(
+    parts: Sequence[FilePart], work_folder: Path, limits: Limits, progress: Progress, plan: Plan
+) -> list[ScannedPart]:
     scanned: list[ScannedPart] = []
     bounds = FileLimits(max_line_bytes=limits.max_line_bytes)
     with ThreadPoolExecutor(max_workers=limits.threads) as pool:
         futures = [(part, pool.submit(files.scan, part, bounds)) for part in parts]
         for done, (part, future) in enumerate(futures, start=1):
             try:
-                scanned.append(ScannedPart(part, future.result()))
+                found = future.result()
+                scanned.append(ScannedPart(files.without_nul(part, found, work_folder, bounds), found))
             except OffGridFlowError as error:
                 plan.failures.append(_failed_file(error))
             progress("scan", part.name, done, len(futures))

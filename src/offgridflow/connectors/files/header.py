@@ -11,6 +11,7 @@ BOM = b"\xef\xbb\xbf"
 _DELIMITERS = (",", ";", "\t", "|")
 _ENOUGH_BYTES = 2**16
 _WANTED_RECORDS = 2
+_MOST_NUL = 0.01
 
 
 def csv_header(part: FilePart, limits: Limits = DEFAULT_LIMITS) -> Header:
@@ -49,9 +50,14 @@ def not_text(name: str, line: int) -> InputError:
     return InputError(sentence, action=action, code="NOT_TEXT")
 
 
+def is_no_text(nul_bytes: int, size_bytes: int) -> bool:
+    """Whether so many bytes are NUL that it is no CSV with some broken lines, but UTF-16 or something else."""
+    return nul_bytes > _MOST_NUL * size_bytes
+
+
 def _parsed(name: str, head: bytes, *, complete: bool) -> Header:
     """Return the header; without columns where ``head`` does not hold the whole first record."""
-    if b"\0" in head:
+    if b"\0" in head.lstrip(b"\r\n").partition(b"\n")[0]:
         raise not_text(name, head.count(b"\n", 0, head.index(b"\0")) + 1)
     if b"\r" in head and b"\n" not in head:
         sentence = f"{name}: its lines end in carriage returns alone"

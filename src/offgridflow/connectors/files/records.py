@@ -8,7 +8,7 @@ line breaks inside quotes belong to the record, blank lines are no records unles
 import re
 from collections.abc import Sequence
 
-from offgridflow.connectors.files.header import BOM, line_too_long, not_text
+from offgridflow.connectors.files.header import BOM, is_no_text, line_too_long, not_text
 from offgridflow.connectors.model import Limits
 from offgridflow.domain.errors import InputError
 
@@ -36,13 +36,18 @@ class RecordCounter:
         self._open_bytes = 0
         self._open_line = 0
         self._started = False
+        self.nul_line: int | None = None
+        self._nul_bytes = 0
+        self._bytes = 0
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece of the content; raise InputError LINE_TOO_LONG or NOT_TEXT."""
+        """Take the next piece of the content; raise InputError LINE_TOO_LONG."""
         if not self._started:
             piece = self._without_bom(piece)
+        self._bytes += len(piece)
         if b"\0" in piece:
-            raise not_text(self._name, self._lines + 1 + piece.count(b"\n", 0, piece.index(b"\0")))
+            self._nul_bytes += piece.count(b"\0")
+            self.nul_line = self.nul_line or self._lines + 1 + piece.count(b"\n", 0, piece.index(b"\0"))
         end = piece.rfind(b"\n") + 1
         if end == 0:
             self._tail += piece
@@ -54,7 +59,12 @@ class RecordCounter:
             raise line_too_long(self._name, self._open_line or self._lines + 1, self._limits)
 
     def finish(self) -> None:
-        """Take the last line where it has no line end; raise InputError (OPEN_QUOTE) where a quote never closes."""
+        """Take the last line where it has no line end; raise InputError OPEN_QUOTE where a quote never closes.
+
+        NOT_TEXT where so many bytes are NUL that it is no CSV with some broken lines, but something else.
+        """
+        if self.nul_line is not None and is_no_text(self._nul_bytes, self._bytes):
+            raise not_text(self._name, self.nul_line)
         if self._tail:
             self._take(self._tail)
             self._tail = b""

@@ -17,6 +17,10 @@ def _nobody(count: int) -> None:
     """Nobody watches the progress."""
 
 
+def _unseen(piece: bytes) -> None:
+    """Nobody looks at the content."""
+
+
 def header_of(part: FilePart, limits: Limits = DEFAULT_LIMITS) -> Header:
     """Return the columns of a part and, of a CSV, its first data row and delimiter; reads only the beginning.
 
@@ -61,43 +65,39 @@ def without_duplicates(scanned: Iterable[tuple[FilePart, PartScan]]) -> tuple[li
     return keep, duplicates
 
 
-def _scan_parquet(part: FilePart, limits: Limits, on_bytes: Callable[[int], None]) -> PartScan:
-    records, columns = footer_of(part.path, part.name, limits)
+def _digested(
+    part: FilePart, limits: Limits, on_bytes: Callable[[int], None], *, feed: Callable[[bytes], None] = _unseen
+) -> tuple[str, int]:
+    """Return SHA-256 and size of the content, which ``feed`` is given piece by piece."""
     digest = hashlib.sha256()
     size = 0
     for piece in chunks_of(part, limits):
         digest.update(piece)
+        feed(piece)
         size += len(piece)
         on_bytes(len(piece))
-    return PartScan(digest.hexdigest(), size, records, 0, Header(columns))
+    return digest.hexdigest(), size
+
+
+def _scan_parquet(part: FilePart, limits: Limits, on_bytes: Callable[[int], None]) -> PartScan:
+    records, columns = footer_of(part.path, part.name, limits)
+    digest, size = _digested(part, limits, on_bytes)
+    return PartScan(digest, size, records, 0, Header(columns))
 
 
 def _scan_csv(part: FilePart, limits: Limits, on_bytes: Callable[[int], None]) -> PartScan:
     header = csv_header(part, limits)
     counter = RecordCounter(part.name, limits, delimiter=header.delimiter, columns=len(header.columns))
-    digest = hashlib.sha256()
-    size = 0
-    for piece in chunks_of(part, limits):
-        digest.update(piece)
-        counter.feed(piece)
-        size += len(piece)
-        on_bytes(len(piece))
+    digest, size = _digested(part, limits, on_bytes, feed=counter.feed)
     counter.finish()
-    records = max(counter.records - 1, 0)
-    return PartScan(digest.hexdigest(), size, records, counter.longest_bytes, header)
+    return PartScan(digest, size, max(counter.records - 1, 0), counter.longest_bytes, header, counter.nul_line)
 
 
 def _scan_json(part: FilePart, limits: Limits, on_bytes: Callable[[int], None]) -> PartScan:
     counter = LineCounter(part.name, limits)
-    digest = hashlib.sha256()
-    size = 0
-    for piece in chunks_of(part, limits):
-        digest.update(piece)
-        counter.feed(piece)
-        size += len(piece)
-        on_bytes(len(piece))
+    digest, size = _digested(part, limits, on_bytes, feed=counter.feed)
     counter.finish()
-    return PartScan(digest.hexdigest(), size, counter.records, counter.longest_bytes, Header(tuple(counter.columns)))
+    return PartScan(digest, size, counter.records, counter.longest_bytes, Header(tuple(counter.columns)))
 
 
 _SCANS: Final = {FileKind.PARQUET: _scan_parquet, FileKind.JSON: _scan_json, FileKind.CSV: _scan_csv}

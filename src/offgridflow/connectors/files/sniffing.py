@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from offgridflow.connectors.files.avro_blocks import MAGIC as AVRO
+from offgridflow.connectors.files.header import is_no_text
 from offgridflow.connectors.files.parquet import MAGIC as PARQUET
 from offgridflow.connectors.files.streams import unreadable
 from offgridflow.connectors.model import FileKind
@@ -90,7 +91,7 @@ def content_of_head(name: str, head: bytes) -> Content:
     seen = next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), None)
     if seen is None and head.startswith(_GZIP):
         seen = "gzip"
-    if seen is None and b"\0" in head:
+    if seen is None and (b"\0" in head.partition(b"\n")[0] or is_no_text(head.count(b"\0"), len(head))):
         seen = "binary data"
     if seen is not None:
         sentence = f"{name} is {seen}, which is not a billing export"

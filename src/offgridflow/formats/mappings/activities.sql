@@ -13,7 +13,7 @@ none = ["ProviderName", "ChargeCategory", "line_item_line_item_type", "UnitOfMea
 provider = "provider"
 account = "billing_account_id"
 period = "billing_period_start"
-currency = "billing_currency"
+currency = "CASE WHEN length(trim(billing_currency)) <= 5 THEN upper(trim(billing_currency)) END"
 money = "billed_cost"
 
 [required]
@@ -109,7 +109,7 @@ SELECT
   consumed_unit,
   region_id,
   description,
-  billing_currency,
+  CASE WHEN length(billing_currency) <= 5 THEN upper(billing_currency) END AS billing_currency,
   CASE
     WHEN charge_class IS NULL THEN 'usage'
     WHEN lower(charge_class) IN ('usage', 'tax', 'fee', 'credit', 'refund', 'discount', 'purchase', 'commitment_fee', 'adjustment', 'rounding')

@@ -15,7 +15,7 @@ none = ["product", "resource_tags", "cost_category", "discount", "bill_payer_acc
 provider = "'aws'"
 account = "bill_payer_account_id"
 period = "bill_billing_period_start_date"
-currency = "line_item_currency_code"
+currency = "CASE WHEN length(trim(line_item_currency_code)) <= 5 THEN upper(trim(line_item_currency_code)) END"
 money = "line_item_unblended_cost"
 
 [required]
@@ -105,7 +105,7 @@ SELECT
   pricing_unit AS consumed_unit,
   region AS region_id,
   CASE WHEN line_item_usage_type IS NOT NULL THEN line_item_line_item_description END AS description,
-  line_item_currency_code AS billing_currency,
+  CASE WHEN length(line_item_currency_code) <= 5 THEN upper(line_item_currency_code) END AS billing_currency,
   CASE line_item_line_item_type
     WHEN 'Usage' THEN 'usage'
     WHEN 'DiscountedUsage' THEN 'usage'

@@ -15,7 +15,7 @@ none = ["BilledCost"]
 provider = "'azure'"
 account = "billing_account_id"
 period = "billing_day"
-currency = "billing_currency"
+currency = "CASE WHEN length(trim(billing_currency)) <= 5 THEN upper(trim(billing_currency)) END"
 money = "cost"
 
 [required]
@@ -102,7 +102,7 @@ SELECT
   unit_of_measure AS consumed_unit,
   CASE WHEN lower(resource_location) NOT IN ('unassigned', 'unknown') THEN resource_location END AS region_id,
   CASE WHEN service_type IS NULL THEN product END AS description,
-  billing_currency,
+  CASE WHEN length(billing_currency) <= 5 THEN upper(billing_currency) END AS billing_currency,
   CASE
     WHEN charge_type IS NULL OR lower(charge_type) = 'usage' THEN 'usage'
     WHEN lower(charge_type) IN ('unusedreservation', 'unusedsavingsplan') THEN 'unused_commitment'

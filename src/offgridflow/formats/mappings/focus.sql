@@ -15,7 +15,7 @@ all = ["BilledCost", "BillingCurrency", "BillingPeriodStart", "ChargeCategory", 
 provider = "provider_name"
 account = "billing_account_id"
 period = "billing_period_start"
-currency = "billing_currency"
+currency = "CASE WHEN length(trim(billing_currency)) <= 5 THEN upper(trim(billing_currency)) END"
 money = "billed_cost"
 
 [required]
@@ -132,7 +132,7 @@ SELECT
     WHEN x_usage_type IS NULL AND x_meter_name IS NULL AND sku_meter IS NOT NULL AND instance_type IS NULL
     THEN charge_description
   END AS description,
-  billing_currency,
+  CASE WHEN length(billing_currency) <= 5 THEN upper(billing_currency) END AS billing_currency,
   CASE lower(charge_category)
     WHEN 'usage' THEN CASE WHEN lower(commitment_discount_status) = 'unused' THEN 'unused_commitment' ELSE 'usage' END
     WHEN 'tax' THEN 'tax'

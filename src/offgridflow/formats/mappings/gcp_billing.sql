@@ -14,7 +14,7 @@ none = ["BilledCost"]
 provider = "'gcp'"
 account = "billing_account_id"
 period = "invoice_month"
-currency = "currency"
+currency = "CASE WHEN length(trim(currency)) <= 5 THEN upper(trim(currency)) END"
 money = "cost + coalesce(credits, 0)"
 
 [required]
@@ -89,7 +89,7 @@ SELECT
   sku_description AS sku_meter,
   usage_unit AS consumed_unit,
   location AS region_id,
-  currency AS billing_currency,
+  CASE WHEN length(currency) <= 5 THEN upper(currency) END AS billing_currency,
   CASE
     WHEN cost_type IS NULL OR lower(cost_type) = 'regular' THEN 'usage'
     WHEN lower(cost_type) = 'credit' THEN 'credit'

@@ -14,7 +14,7 @@ all = ["billing_period_start", "charge_period_start", "charge_class", "sku_meter
 provider = "'gcp'"
 account = "billing_account_id"
 period = "billing_period_start"
-currency = "currency"
+currency = "CASE WHEN length(trim(currency)) <= 5 THEN upper(trim(currency)) END"
 money = "billed_cost"
 
 [required]
@@ -87,7 +87,7 @@ SELECT
   sku_meter,
   consumed_unit,
   region AS region_id,
-  currency AS billing_currency,
+  CASE WHEN length(currency) <= 5 THEN upper(currency) END AS billing_currency,
   charge_class,
   machine_spec AS instance_type,
   TRY_CAST(cores AS DOUBLE) AS vcpu,

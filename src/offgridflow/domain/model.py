@@ -14,7 +14,8 @@ from offgridflow.domain.trace import TermKind
 class SkuAttributes:
     """What the mapping knows of a SKU beyond its names. Strings as the provider writes them; None where unknown.
 
-    ``quantity_from`` is ``pricing`` where the bill has no consumed quantity and the pricing pair stands in for it.
+    ``pricing_model`` has the word ``priced_quantity`` where the bill has no consumed quantity and the pricing pair stands
+    in for it: then the same SKU has another rate, one that says so.
     """
 
     instance_type: str | None = None
@@ -27,7 +28,6 @@ class SkuAttributes:
     transfer_kind: str | None = None
     to_region: str | None = None
     pricing_model: str | None = None
-    quantity_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,7 @@ class Rate:
 DECIMAL: Final = "DECIMAL(38,15)"
 ATTRIBUTES_SQL: Final = (
     "STRUCT(instance_type VARCHAR, vcpu DOUBLE, memory_gib DOUBLE, gpu DOUBLE, storage_class VARCHAR, "
-    "redundancy VARCHAR, deployment VARCHAR, transfer_kind VARCHAR, to_region VARCHAR, pricing_model VARCHAR, "
-    "quantity_from VARCHAR)"
+    "redundancy VARCHAR, deployment VARCHAR, transfer_kind VARCHAR, to_region VARCHAR, pricing_model VARCHAR)"
 )
 
 SKU_COLUMNS: Final[dict[str, str]] = {
@@ -225,7 +224,7 @@ EMISSION_COLUMNS: Final[dict[str, str]] = {
 """A row of the ledger, beside the partition columns. Excluded rows have ``status = excluded``, ``reason`` = their
 ``charge_class``, and null rate_id, method, coverage_bucket and impacts."""
 
-FROM_PRICING: Final = "pricing"
-"""``quantity_from`` of a SKU whose quantity and unit are those that were priced."""
+PRICED_QUANTITY: Final = "priced_quantity"
+"""The word in ``pricing_model`` of a SKU whose quantity and unit are those that were priced."""
 
 USAGE: Final = "usage"

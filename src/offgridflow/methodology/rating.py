@@ -7,7 +7,7 @@ a rate with a reason and no figure; no text in a bill makes it raise.
 from functools import lru_cache
 
 from offgridflow.domain.identity import digest_of
-from offgridflow.domain.model import FROM_PRICING, Rate, Sku
+from offgridflow.domain.model import PRICED_QUANTITY, Rate, Sku
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, NotEstimatedReason, Status, bucket_of_reason
 from offgridflow.factors.model import FactorSet
@@ -77,7 +77,7 @@ class Rater:
 
 def _marks_of(reading: Reading) -> tuple[Assumption, ...]:
     """Return the assumptions of a reading, and that of its quantity, which is none of the SKU's own."""
-    if reading.sku.attributes.quantity_from != FROM_PRICING:
+    if PRICED_QUANTITY not in (reading.sku.attributes.pricing_model or "").split():
         return reading.assumptions
     return tuple(sorted({*reading.assumptions, Assumption.UNIT_FROM_PRICING}))
 
@@ -105,7 +105,6 @@ def _content_of(sku: Sku) -> list[object]:
         known.transfer_kind,
         known.to_region,
         known.pricing_model,
-        *([] if known.quantity_from is None else [known.quantity_from]),
     ]
 
 

@@ -26,7 +26,6 @@ WITH lines AS (
     $cores AS cores,
     $memory AS memory_mib,
     $pricing_model AS pricing_model,
-    CAST(NULL AS STRING) AS quantity_from,
     $labels AS labels,
     SAFE_CAST(CAST(usage.amount AS STRING) AS BIGNUMERIC) AS quantity,
     ROUND(SAFE_CAST(CAST(cost AS STRING) AS BIGNUMERIC), 15) AS cost,
@@ -53,7 +52,6 @@ SELECT
   cores,
   memory_mib,
   pricing_model,
-  quantity_from,
   labels,
   SUM(ROUND(quantity, 15)) AS consumed_quantity,
   SUM(cost) AS cost,
@@ -64,4 +62,4 @@ FROM lines
 GROUP BY
   charge_period_start, billing_account_id, project_id, region, service_category, service_id, service_name, sku_id,
   sku_meter, resource_id, consumed_unit, currency, charge_class, machine_spec, cores, memory_mib, pricing_model,
-  quantity_from, labels, quantity IS NULL
+  labels, quantity IS NULL

@@ -29,11 +29,14 @@ WITH lines AS (
     $machine_spec AS machine_spec,
     $cores AS cores,
     $memory AS memory_mib,
-    $pricing_model AS pricing_model,
-    CASE
-      WHEN ($consumed_quantity IS NULL OR $consumed_unit IS NULL) AND $pricing_quantity IS NOT NULL
-        AND LOWER(ChargeCategory) = 'usage' THEN 'pricing'
-    END AS quantity_from,
+    NULLIF(TRIM(CONCAT(
+      COALESCE($pricing_model, ''),
+      CASE
+        WHEN ($consumed_quantity IS NULL OR $consumed_unit IS NULL) AND $pricing_quantity IS NOT NULL
+          AND LOWER(ChargeCategory) = 'usage' THEN ' priced_quantity'
+        ELSE ''
+      END
+    )), '') AS pricing_model,
     $labels AS labels,
     CASE
       WHEN $consumed_quantity IS NOT NULL AND ($consumed_unit IS NOT NULL OR $pricing_quantity IS NULL)
@@ -65,7 +68,6 @@ SELECT
   cores,
   memory_mib,
   pricing_model,
-  quantity_from,
   labels,
   SUM(ROUND(quantity, 15)) AS consumed_quantity,
   SUM(cost) AS cost,
@@ -76,4 +78,4 @@ FROM lines
 GROUP BY
   charge_period_start, billing_account_id, project_id, region, service_category, service_id, service_name, sku_id,
   sku_meter, resource_id, consumed_unit, currency, charge_class, machine_spec, cores, memory_mib, pricing_model,
-  quantity_from, labels, quantity IS NULL
+  labels, quantity IS NULL

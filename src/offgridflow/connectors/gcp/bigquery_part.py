@@ -37,7 +37,6 @@ COLUMNS: Final = (
     "cores",
     "memory_mib",
     "pricing_model",
-    "quantity_from",
     "labels",
     "consumed_quantity",
     "billed_cost",

@@ -147,6 +147,12 @@ SELECT
   TRY_CAST(gpu_count AS DOUBLE) AS gpu,
   storage_class,
   redundancy,
-  CASE WHEN commitment_discount_status IS NOT NULL THEN 'committed' ELSE lower(pricing_category) END AS pricing_model,
-  CASE WHEN by_pricing_unit AND lower(charge_category) = 'usage' THEN 'pricing' END AS quantity_from
+  nullif(
+    concat_ws(
+      ' ',
+      CASE WHEN commitment_discount_status IS NOT NULL THEN 'committed' ELSE lower(pricing_category) END,
+      CASE WHEN by_pricing_unit AND lower(charge_category) = 'usage' THEN 'priced_quantity' END
+    ),
+    ''
+  ) AS pricing_model
 FROM grouped;

@@ -41,7 +41,6 @@ machine_spec = "text"
 cores = "text"
 memory_mib = "text"
 pricing_model = "text"
-quantity_from = "text"
 consumed_quantity = "quantity"
 effective_cost = "money"
 ---*/
@@ -67,7 +66,6 @@ SELECT
   cores,
   memory_mib,
   pricing_model,
-  quantity_from,
   consumed_quantity,
   billed_cost,
   effective_cost
@@ -92,6 +90,5 @@ SELECT
   machine_spec AS instance_type,
   TRY_CAST(cores AS DOUBLE) AS vcpu,
   TRY_CAST(memory_mib AS DOUBLE) / 1024 AS memory_gib,
-  pricing_model,
-  quantity_from
+  pricing_model
 FROM grouped;

@@ -14,8 +14,8 @@ from offgridflow.domain.trace import TermKind
 class SkuAttributes:
     """What the mapping knows of a SKU beyond its names. Strings as the provider writes them; None where unknown.
 
-    ``pricing_model`` has the word ``priced_quantity`` where the bill has no consumed quantity and the pricing pair stands
-    in for it: then the same SKU has another rate, one that says so.
+    ``pricing_model`` has the word ``priced_quantity`` where the bill has no consumed quantity and the pricing pair
+    stands in for it: then the same SKU has another rate, one that says so.
     """
 
     instance_type: str | None = None

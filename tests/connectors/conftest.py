@@ -1,7 +1,8 @@
-"""Four sources over three fake clouds: what the conformance suite and the tests of layouts put exports into."""
+"""Sources over fake clouds: what the conformance suite and the tests of layouts put exports and reports into."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,12 +18,15 @@ from offgridflow.cloud.pace import Limiters
 from offgridflow.connectors.buckets import BucketConnector, Span, Surroundings
 from offgridflow.connectors.buckets import Seen as LayoutSeen
 from offgridflow.connectors.cache import Cache
-from offgridflow.connectors.delivery import Connector, StoredObject
+from offgridflow.connectors.delivery import Connector, Delivery, RefusedDelivery, StoredObject
 from offgridflow.connectors.gcp.connectors import GcsExportSettings
 from offgridflow.connectors.gcp.connectors import connector as gcs_connector
 from offgridflow.connectors.registry import connect
+from offgridflow.connectors.reports import ReportConnector, ReportDelivery
 from offgridflow.domain.periods import Month
-from offgridflow.testing import Dialect, FakeBucket, SimulatedTime
+from offgridflow.testing import Dialect, FakeBucket, Fault, SimulatedTime
+from support.faulty import KINDS, Row, Site, site_of
+from support.reporting import connect_in_the_clear
 
 BUCKET: Final = "exports"
 CANARY: Final = "canary-secret"
@@ -175,3 +179,66 @@ class Shelf:
 def shelf() -> Shelf:
     """Return an empty shelf."""
     return Shelf()
+
+
+@dataclass(slots=True)
+class Anyone:
+    """A source of any type, of bills or of a provider's own report, over its fake cloud with one month of two rows."""
+
+    kind: str
+    site: Site
+    folder: Path
+    time: SimulatedTime = field(default_factory=SimulatedTime)
+    heard: list[Event] = field(default_factory=list)
+    reads: int = 0
+
+    def connect(self) -> Connector | ReportConnector:
+        """Return a connector with a cache of its own."""
+        self.reads += 1
+        rules = Rules(limiters=Limiters(clock=self.time.clock), world=self.time.world())
+        cache = Cache(self.folder / str(self.reads))
+        around = Surroundings("acme", Door(rules, self.heard.append), cache, now=lambda: LATER)
+        return connect_in_the_clear(self.site.table(), around)
+
+    def months(self, since: Month | None = None, until: Month | None = None) -> list[str]:
+        """Return the months that are read between two months."""
+        return sorted({month for month, _ in self.read(since, until)})
+
+    def read(self, since: Month | None = None, until: Month | None = None) -> list[tuple[str, object]]:
+        """Discover and fetch all there is: (month, content), in a fixed order."""
+        connector = self.connect()
+        found: list[tuple[str, object]] = []
+        for each in connector.discover(since, until):
+            if isinstance(each, RefusedDelivery):
+                raise each.error
+            if isinstance(connector, ReportConnector):
+                assert isinstance(each, ReportDelivery)
+                found += [(row.month, row.values()) for row in connector.fetch_rows(each).rows]
+            else:
+                assert isinstance(each, Delivery)
+                parts = connector.fetch(each, Cache(self.folder / f"parts-{self.reads}"))
+                found += [(str(each.billing_period), part.path.read_bytes()) for part in parts]
+        return sorted(found, key=str)
+
+    def goes_wrong(
+        self, make: Callable[[Dialect], Fault], times: int | None = 1, where: str = "part", calls: int = 1
+    ) -> None:
+        """Let a fault happen to the request for rows or a part, or to the second page."""
+        self.site.break_it(Row(make, times, "", calls, where))
+
+    @property
+    def waits(self) -> list[float]:
+        """The pauses of a second and more."""
+        return [wait for wait in self.time.waits if wait >= 1]
+
+
+@pytest.fixture(params=KINDS)
+def anyone(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Anyone]:
+    """Return a source of each type in turn: bills from buckets and BigQuery, and the providers' own reports."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with ExitStack() as stack:
+        site = site_of(request.param, stack)
+        site.restate(2)
+        yield Anyone(request.param, site, tmp_path)

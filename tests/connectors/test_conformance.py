@@ -1,4 +1,8 @@
-"""What every connector promises, over real sockets and official SDKs: each law runs for each kind of source."""
+"""What every connector promises, over real sockets and official SDKs: each law runs for each kind of source.
+
+First the laws of all, those of bills and those of the providers' own reports (fixture ``anyone``); then those of object
+stores (fixture ``source``): parts, ranges, caches.
+"""
 
 import gzip
 import io
@@ -24,9 +28,11 @@ from offgridflow.connectors.delivery import Connector, Delivery, RefusedDelivery
 from offgridflow.connectors.registry import connect, kind, names
 from offgridflow.domain.errors import InputError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.domain.periods import Month
-from offgridflow.testing import Answer, Corrupt, Cut, Delay, Dialect, Drip, Reset, throttled
+from offgridflow.testing import Answer, Corrupt, Cut, Delay, Dialect, Drip, Fault, Reset, throttled
+from support.faulty import DENIED, MONTH
 
-Source = Any  # tests/connectors/conftest.py: test folders are not packages
+Anyone = Any  # tests/connectors/conftest.py: test folders are not packages
+Source = Any  # see Anyone
 BIG, SMALL = 6000, 50
 
 
@@ -56,6 +62,115 @@ def data_reads(source: Source, key: str) -> list[dict[str, str]]:
 def cached(source: Source) -> list[Path]:
     """Return the finished files of the cache."""
     return [path for path in (source.folder / "cache").rglob("*") if path.is_file() and not path.suffix]
+
+
+# every connector --------------------------------------------------------------------------------------------------
+
+
+def test_reading_twice_gives_the_same_and_a_restatement_another(anyone: Anyone) -> None:
+    """What lies there is what is read, as often as it is read; when the provider restates it, that is read."""
+    before = anyone.read()
+    assert before
+    assert anyone.months() == [MONTH]
+    assert anyone.read() == before
+    anyone.site.restate(3)
+    after = anyone.read()
+    assert after != before
+    assert {month for month, _ in after} == {MONTH}
+
+
+def test_months_outside_of_what_is_wanted_are_not_read(anyone: Anyone) -> None:
+    """``since`` and ``until`` are both included; before and after there is nothing."""
+    month = Month.parse(MONTH)
+    assert anyone.months(month, month) == [MONTH]
+    assert anyone.months(since=month.next()) == []
+    assert anyone.months(until=Month(month.year - 1, 12)) == []
+
+
+@pytest.mark.parametrize("wish", [None, "7"])
+def test_everyone_waits_when_told_to_slow_down(anyone: Anyone, wish: str | None) -> None:
+    """Throttled twice, nothing is lost and nothing doubled; a wish to wait is kept to the second."""
+    before = anyone.read()
+    anyone.time.waits.clear()
+    anyone.goes_wrong(lambda dialect: throttled(dialect, wish), times=2)
+    assert anyone.read() == before
+    if wish is not None:
+        assert anyone.waits == [7.0, 7.0]
+
+
+@pytest.mark.parametrize("fault", [Answer(502), Answer(503), Answer(504), Answer(429), Answer(408), Reset()], ids=str)
+def test_what_passes_is_tried_three_times_in_all(anyone: Anyone, fault: Any) -> None:  # noqa: ANN401 - a Fault
+    """Twice is not noticed; what lasts ends after three requests as transient."""
+    before = anyone.read()
+    anyone.goes_wrong(lambda _: fault, times=2)
+    assert anyone.read() == before
+    anyone.goes_wrong(lambda _: fault, times=None)
+    with pytest.raises(TransientError):
+        anyone.read()
+    assert anyone.site.sent() in {3, None}
+
+
+def test_a_bare_500_is_fatal_for_everyone(anyone: Anyone) -> None:
+    """A status 500 without a documented code is not asked again."""
+    anyone.goes_wrong(lambda _: Answer(500), times=None)
+    with pytest.raises(FatalError):
+        anyone.read()
+    assert anyone.site.sent() in {1, None}
+
+
+@pytest.mark.parametrize("where", ["part", "page"])
+def test_a_refusal_ends_it_at_once_on_any_page(anyone: Anyone, where: str) -> None:
+    """Credentials are not tried again, neither at first nor in mid-listing, and half an answer is never returned."""
+    anyone.goes_wrong(DENIED.__getitem__, times=None, where=where)
+    with pytest.raises(AuthError):
+        anyone.read()
+    assert anyone.site.sent() in {1, None}
+
+
+def test_a_page_that_names_itself_ends_the_walk(anyone: Anyone) -> None:
+    """A next page that was there before would never end: it is a broken promise, told as such."""
+    anyone.site.restate(4)
+    anyone.goes_wrong(lambda _: Fault(), where="token")
+    with pytest.raises(FatalError, match="PAGE_LOOP"):
+        anyone.read()
+
+
+@pytest.mark.parametrize("fault", [Cut(20), Drip(60, 0.002)], ids=str)
+def test_a_cut_or_slow_body_changes_nothing(anyone: Anyone, fault: Any) -> None:  # noqa: ANN401 - a Fault
+    """A body that is cut is asked for again or resumed, one that drips is waited for: the content is the same."""
+    before = anyone.read()
+    anyone.goes_wrong(lambda _: fault)
+    assert anyone.read() == before
+
+
+def test_check_is_well_or_names_a_declared_permission(anyone: Anyone) -> None:
+    """Check reads nothing into anything; where all is refused it names what the declaration and the docs name."""
+    assert all(step.ok for step in anyone.connect().check().steps)
+    connector = anyone.connect()
+    dialect = anyone.site.cloud.dialect
+    anyone.site.cloud.inject(DENIED[dialect], times=None, skip=1 if dialect is Dialect.S3 else 0)  # who we are, first
+    failed = [step for step in connector.check().steps if not step.ok]
+    names = [permission.name for permission in connector.declaration.permissions]
+    assert any(step.missing and step.missing.startswith(name) for step in failed for name in names), failed
+    assert all(step.detail for step in failed)
+
+
+def test_no_secret_is_told_by_anyone(anyone: Anyone, caplog: pytest.LogCaptureFixture) -> None:
+    """The canary is in every credential; neither rows, events, logs, errors nor checks hold it."""
+    caplog.set_level(logging.INFO)
+    rows = anyone.read()
+    anyone.goes_wrong(DENIED.__getitem__, times=None)
+    with pytest.raises(AuthError) as caught:
+        anyone.read()
+    trace = "".join(traceback.format_exception(caught.value))
+    told = repr((rows, anyone.heard, caught.value, trace, anyone.connect().check()))
+    assert "canary" not in told + caplog.text
+    anyone.site.mend()
+    if anyone.kind == "azure_carbon":
+        assert "canary" in repr([seen.headers for seen in anyone.site.cloud.requests]), "the token is sent"
+
+
+# object stores ----------------------------------------------------------------------------------------------------
 
 
 def test_discover_lists_the_months_in_order_with_their_parts(source: Source) -> None:

@@ -47,7 +47,7 @@ _EXPIRED: Final = {
     Dialect.AZURE_BLOB: Answer(401, "ExpiredAuthenticationToken"),
     Dialect.GOOGLE: Answer(401, "authError"),
 }
-_DENIED: Final = {
+DENIED: Final = {
     Dialect.S3: Answer(403, "AccessDenied"),
     Dialect.AWS_JSON: Answer(403, "AccessDeniedException"),
     Dialect.AZURE: Answer(403, "AuthorizationFailed"),
@@ -95,7 +95,7 @@ MATRIX: Final = {
     "corrupt bytes": Row(_plain(Corrupt(40)), 1, "", 2),
     "corrupt bytes for good": Row(_plain(Corrupt(40)), None, "transient", 3),
     "expired token in mid-page": Row(_EXPIRED.__getitem__, None, "auth", 1, "page"),
-    "access denied": Row(_DENIED.__getitem__, None, "auth", 1),
+    "access denied": Row(DENIED.__getitem__, None, "auth", 1),
     "missing part": Row(_plain(Answer(404, "notFound")), None, "transient", 1),
     "stale part": Row(_REPLACED.__getitem__, None, "transient", 1),
     "changed in mid-read": Row(_plain(Cut(20)), 1, "transient", 2, "changed"),
@@ -116,6 +116,11 @@ NOT_THERE: Final = {
 
 class Site(Protocol):
     """One cloud with one source."""
+
+    @property
+    def cloud(self) -> FakeCloud:
+        """The server behind it."""
+        ...
 
     def table(self) -> dict[str, Any]:
         """Return the source's table of the settings."""
@@ -147,6 +152,11 @@ class BucketSite:
         self._key = self._upstream.key_of(MONTH)
         self._heads = 1 if self._bucket.dialect is Dialect.S3 else 0  # S3 is asked for the checksum before the data
         self._place, self._before = "", 0
+
+    @property
+    def cloud(self) -> FakeCloud:
+        """See Site."""
+        return self._bucket
 
     def table(self) -> dict[str, Any]:
         """See Site."""
@@ -205,6 +215,11 @@ class BigQuerySite:
         self._is_made = False
         self._before: int | None = None
 
+    @property
+    def cloud(self) -> FakeCloud:
+        """See Site."""
+        return self._server.cloud
+
     def table(self) -> dict[str, Any]:
         """See Site."""
         where = {"table": self._table, "endpoint_url": self._server.url, "anonymous": True}
@@ -257,6 +272,11 @@ class ApiSite:
     def __init__(self, api: AwsApi | AzureApi) -> None:
         self._api = api
         self._before: int | None = None
+
+    @property
+    def cloud(self) -> FakeCloud:
+        """See Site."""
+        return self._api.cloud
 
     def table(self) -> dict[str, Any]:
         """See Site."""

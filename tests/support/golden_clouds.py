@@ -152,7 +152,7 @@ def _aws_carbon(month: Month) -> bytes:
 
 @contextlib.contextmanager
 def _blobs(folder: Path, clouds: Clouds) -> Iterator[None]:
-    with _azurite(folder) if AZURITE.is_file() else _fake_blobs(folder) as source:
+    with _azure_blobs(folder) if AZURITE.is_file() else _fake_blobs(folder) as source:
         clouds.servers["azure"] = (
             f"{'Azurite' if AZURITE.is_file() else 'FakeBucket (Azurite is not installed)'}: FOCUS by manifest"
         )
@@ -170,7 +170,16 @@ def _fake_blobs(folder: Path) -> Iterator[dict[str, object]]:
 
 
 @contextlib.contextmanager
-def _azurite(folder: Path) -> Iterator[dict[str, object]]:
+def _azure_blobs(folder: Path) -> Iterator[dict[str, object]]:
+    with azurite(folder) as (container, source):
+        for path in _files(folder):
+            container.upload_blob(str(path.relative_to(folder)), path.read_bytes())
+        yield source
+
+
+@contextlib.contextmanager
+def azurite(folder: Path) -> Iterator[tuple[ContainerClient, dict[str, object]]]:
+    """Run Azurite; give a client of an empty container, and the container as a source's settings name it."""
     key, port = base64.b64encode(b"golden" * 8).decode(), free_port()
     url = f"http://127.0.0.1:{port}/golden"
     options = ("--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry", "--silent")
@@ -183,16 +192,14 @@ def _azurite(folder: Path) -> Iterator[dict[str, object]]:
         with ContainerClient(url, "exports", credential=credential) as container:
             with contextlib.suppress(ResourceExistsError):
                 container.create_container()
-            for path in _files(folder):
-                container.upload_blob(str(path.relative_to(folder)), path.read_bytes())
-        sas = generate_container_sas(
-            "golden",
-            "exports",
-            account_key=key,
-            permission=ContainerSasPermissions(read=True, list=True),
-            expiry=datetime.now(UTC) + timedelta(hours=1),
-        )
-        yield {"account_url": url, "container": "exports", "sas_token": sas}
+            sas = generate_container_sas(
+                "golden",
+                "exports",
+                account_key=key,
+                permission=ContainerSasPermissions(read=True, list=True),
+                expiry=datetime.now(UTC) + timedelta(hours=1),
+            )
+            yield container, {"account_url": url, "container": "exports", "sas_token": sas}
     finally:
         process.terminate()
         process.wait(20)

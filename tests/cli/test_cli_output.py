@@ -101,6 +101,22 @@ def test_a_table_fits_a_hundred_columns_and_loses_nothing(capsys: pytest.Capture
     assert shown.count("n") >= 150
 
 
+def test_no_column_falls_off_where_the_figures_need_more_room(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where figures alone are wider than the page, the table is wider too: the last column, a currency, stays."""
+    figures = {f"f{index}": Decimal("123456789.01") for index in range(8)}
+    columns = (
+        Column("provider", "name"),
+        *(Column(name, name, people.money) for name in figures),
+        Column("", "currency"),
+    )
+    rows = [{"name": "aws", "currency": "EUR", **figures}]
+    emit(Answer({}, rows, [Table("t", columns, rows)]), Format.TABLE)
+    shown = capsys.readouterr().out
+    assert shown.count("123,456,789.01") == 8
+    assert "EUR" in shown
+    assert "provider" in shown, "a title is not folded where its cells are short"
+
+
 def test_markup_in_a_name_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Square brackets in a bill are text, not markup."""
     row = {"name": "[red]x[/red]"}

@@ -267,3 +267,14 @@ def test_pages_hold_the_figures_and_run_nothing(golden: Con, make_row: MakeRow, 
         assert "provider scope 1" in page
     assert to_json(found.to_json()).count('"location_based_kgco2e": 8') == 1
     assert {row["part"] for row in records_of(found)} == {"scope_3_category_1", "by_provider", "esrs_e1"}
+
+
+def test_charges_in_two_currencies_are_two_rows_of_the_page(golden: Con, make_row: MakeRow, add: Add) -> None:
+    """What is known per currency is stated per currency, and never as unknown."""
+    add(
+        golden,
+        make_row(charge_class="tax", status="excluded", reason="tax", billing_currency="EUR", billed_cost=Decimal(9)),
+    )
+    page = to_markdown(inventory(golden, 2025))
+    assert "| tax | 2 | 3.5 | USD |" in page
+    assert "| tax | 1 | 9 | EUR |" in page

@@ -10,6 +10,7 @@ from offgridflow.domain.errors import LedgerError
 from offgridflow.pipeline.model import Failure, PeriodResult, PeriodStatus
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
 from offgridflow.pipeline.troubles import history_at, troubles_of
+from offgridflow.web import words
 from support.server import ApiClient, client_of, make_ledger, server_on
 
 NOW = datetime(2026, 1, 2, 5, 17, tzinfo=UTC)
@@ -129,3 +130,19 @@ def test_links_between_pages_keep_what_is_shown(site: ApiClient) -> None:
     assert f'href="{export}"' in shown
     assert site.get(export.replace("&amp;", "&")).text.startswith("region_id,billing_currency,")
     assert 'name="from" value="2025-06"' in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("resource_id", "//compute.googleapis.com/projects/p/instances/web-1", "web-1"),
+        ("sub_account_id", "/subscriptions/0aa1/", "0aa1"),
+        ("resource_id", "i-1", "i-1"),
+        ("resource_id", "/", "/"),
+        ("resource_id", None, "(none)"),
+        ("service_name", "CI/CD", "CI/CD"),
+    ],
+)
+def test_of_a_path_the_last_part_is_shown(key: str, value: str | None, name: str) -> None:
+    """Paths of resources and accounts are long, and differ at their end; no other value is cut."""
+    assert words.short_name(key, value) == name

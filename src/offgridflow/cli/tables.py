@@ -13,6 +13,7 @@ from rich.text import Text
 from offgridflow.cli.output import WIDTH, Answer, Column, Table
 
 _LEAST_TEXT: Final = 12
+_GAP: Final = 2
 
 
 def show(answer: Answer, limit: int) -> None:
@@ -52,17 +53,23 @@ def _show_table(console: Console, table: Table, limit: int) -> None:
         drawn.add_row(*_cells(column.text(row) for column in table.columns), end_section=index == len(shown) - 1)
     for row in table.footer:
         drawn.add_row(*_cells(column.text(row) for column in table.columns), style="bold")
-    console.print(drawn)
+    _wide_enough(console, table, shown).print(drawn)
     hidden = len(table.rows) - len(shown)
     more = [f"{hidden:,} more rows; --limit 0 shows all."] if hidden else []
     _show_notes(console, [*more, *table.notes])
 
 
-def _least(column: Column, rows: Sequence[Mapping[str, object]]) -> int | None:
-    """Return the least width of a text, so that wide figures beside it never squeeze it to nothing."""
-    if column.is_number:
-        return None
-    return min(max((len(column.text(row)) for row in rows), default=0), _LEAST_TEXT)
+def _wide_enough(console: Console, table: Table, shown: Sequence[Mapping[str, object]]) -> Console:
+    """Return a console that no column falls off: one that is too narrow for the figures would lose the last of them."""
+    rows = [*shown, *table.footer]
+    least = sum(_least(column, rows) + _GAP for column in table.columns)
+    return console if least <= console.width else Console(file=sys.stdout, width=least, highlight=False)
+
+
+def _least(column: Column, rows: Sequence[Mapping[str, object]]) -> int:
+    """Return the least width of a column: figures whole, of a text so much that figures never squeeze it to nothing."""
+    widest = max(len(column.title), *(len(column.text(row)) for row in rows), 0)
+    return widest if column.is_number else min(widest, _LEAST_TEXT)
 
 
 def _cells(texts: Iterable[str]) -> list[Text]:

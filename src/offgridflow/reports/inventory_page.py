@@ -188,10 +188,17 @@ def _coverage(found: Inventory) -> tuple[str | Grid, ...]:
 
 def _charges(found: Inventory) -> Grid:
     rows = [
-        (reason, _text(tally["line_items"]), _text(tally["billed_cost"]), _text(tally["billing_currency"]))
+        (reason, _text(part["line_items"]), _text(part["billed_cost"]), _text(part["billing_currency"]))
         for reason, tally in found.excluded_charges.items()
+        for part in _by_currency(tally)
     ]
     return Grid(("charge that is not use", "lines", "cost", "currency"), tuple(rows))
+
+
+def _by_currency(tally: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    """Return the parts of a charge, one per currency: they are never added."""
+    parts = tally.get("by_currency")
+    return parts if isinstance(parts, list) else [tally]
 
 
 def _datapoints(found: Inventory) -> Grid:

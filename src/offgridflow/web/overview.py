@@ -224,7 +224,7 @@ def _series(
     ordered = sorted(sums, key=lambda name: (-sums[name], str(name)))
     top, rest = ordered[:TOP_SERIES], ordered[TOP_SERIES:]
     series: list[dict[str, Any]] = [
-        {"name": words.value_name(view.by, name), "values": [cells.get((name, month)) for month in months]}
+        {"name": words.short_name(view.by, name), "values": [cells.get((name, month)) for month in months]}
         for name in top
     ]
     if rest:
@@ -273,7 +273,8 @@ def _line(
     central = words.decimal_of(row["total_kgco2e"])
     cost, _ = _cost(row)
     return {
-        "name": words.value_name(view.by, value),
+        "name": words.short_name(view.by, value),
+        "whole": words.value_name(view.by, value),
         "link": view.drilled(value),
         "explain": view.explained(value),
         "mass": mass.write(row["total_kgco2e"]),

@@ -241,7 +241,7 @@ def _money_direction(before: object, after: object) -> str:
 
 def _compared(key: str, row: Mapping[str, object], mass: words.Scale, largest: Decimal) -> dict[str, Any]:
     return {
-        "name": words.value_name(key, row[key]),
+        "name": words.short_name(key, row[key]),
         "currency": row["billing_currency"] or "",
         "before": mass.write(row["total_kgco2e_before"]),
         "after": mass.write(row["total_kgco2e_after"]),

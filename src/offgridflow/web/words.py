@@ -51,6 +51,15 @@ def value_name(key: str, value: object) -> str:
     return month_name(text) if key == "month" else text
 
 
+def short_name(key: str, value: object) -> str:
+    """Return a value as it stands in a legend or a row: of a path of the provider's only the last part."""
+    name = value_name(key, value)
+    return name.rstrip("/").rpartition("/")[2] or name if key in _PATHS else name
+
+
+_PATHS: Final = frozenset({"resource_id", "sub_account_id", "billing_account_id"})
+
+
 def month_name(month: str) -> str:
     """Return ``2025-06`` as Jun 2025."""
     year, _, number = month.partition("-")

@@ -12,6 +12,7 @@ from offgridflow.reports.reconcile import CELL_KEYS, WHY_MEANINGS, Reconciliatio
 from offgridflow.reports.reconcile import reconcile as compare
 
 ORDER = 37
+_TITLES = {"sub_account_id": "account", "region_id": "region", "service_name": "service"}
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +45,7 @@ def reconcile(
 def answer_of(found: Reconciliation) -> Answer:
     """Return the reconciliation as it is shown."""
     columns = (
-        *(Column(key.removesuffix("_id"), key) for key in found.keys),
+        *(Column(_TITLES.get(key, key), key) for key in found.keys),
         Column("kg direct", "estimate_direct_kgco2e", people.figure),
         Column("reported", "reported_scope_2_location_kgco2e", people.figure),
         Column("ratio", "direct_ratio", people.figure),
@@ -60,8 +61,9 @@ def answer_of(found: Reconciliation) -> Answer:
         Column("only estimated", "cells_only_estimated", people.count),
         Column("only reported", "cells_only_reported", people.count),
     )
+    rows = sorted(found.rows, key=lambda row: row["direct_ratio"] is None and row["total_ratio"] is None)
     tables = [
-        Table("Estimate and report, direct boundary, location-based", columns, found.rows),
+        Table("Estimate and report, direct boundary, location-based; what can be compared first", columns, rows),
         Table("Totals over the cells that both have, full boundary", totals, found.totals),
     ]
     seen = {reason for row in found.rows for reason in _listed(row["reasons"])}

@@ -88,16 +88,15 @@ def answer_of(found: WhatIf) -> Answer:
     rows = found.rows()
     columns = (
         *(Column(key.removesuffix("_id").removesuffix("_name"), key) for key in found.before.keys),
-        Column("kgCO2e now", "total_kgco2e_before", people.fine),
-        Column("then", "total_kgco2e_after", people.fine),
+        Column("kg now", "total_kgco2e_before", people.figure),
+        Column("then", "total_kgco2e_after", people.figure),
         Column("change", "total_kgco2e_difference", people.fine),
         Column("cost now", "cost_before", people.money),
         Column("then", "cost_after", people.money),
-        Column("change", "cost_difference", people.money),
         Column("", "billing_currency"),
     )
     notes = [f"{found.changed_skus:,} SKUs change. Both sides are rated with today's factors and settings."]
-    tables = [Table("What if", columns, rows, notes=[*notes, *_told(found)])]
+    tables = [Table("What if, in kgCO2e and money", columns, rows, notes=[*notes, *_told(found)])]
     if found.moves:
         tables.append(_moves(found))
     return Answer(found.to_json(), rows, tables)
@@ -127,11 +126,12 @@ def _moves(found: WhatIf) -> Table:
         Column("then", "cost_after", people.money),
         Column("", "billing_currency"),
         Column("price", "unit_price", people.fine),
-        Column("how", lambda move: move["price_basis"] or move["reason"]),
+        Column("how", lambda move: str(move["price_basis"] or move["reason"]).replace("_", " ")),
     )
     moves = [move.to_json() for move in found.moves]
     used = {str(move["price_basis"] or move["reason"]) for move in moves}
-    notes = [f"{name}: {meaning}." for name, meaning in PRICE_MEANINGS.items() if name in used]
+    meanings = [(name.replace("_", " "), text) for name, text in PRICE_MEANINGS.items() if name in used]
+    notes = [f"{name.capitalize()}: {text}." for name, text in meanings]
     return Table("Cost of what changes, the dearest first; prices per consumed unit", columns, moves, notes=notes)
 
 

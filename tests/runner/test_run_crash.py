@@ -113,8 +113,14 @@ def _seconds_of_a_run(context: Any, folder: Path, sources: Sources) -> float:  #
     return time.monotonic() - begun
 
 
+@pytest.fixture(params=["files", "postgresql"])
+def lock_dsn(request: pytest.FixtureRequest) -> str | None:
+    """Where workers keep their locks: files beside the history (None), or a real PostgreSQL."""
+    return None if request.param == "files" else str(request.getfixturevalue("dsn"))
+
+
 def test_eight_processes_lose_and_double_nothing(
-    sources: Sources, undisturbed: tuple[str, list[str]], tmp_path: Path
+    sources: Sources, undisturbed: tuple[str, list[str]], lock_dsn: str | None, tmp_path: Path
 ) -> None:
     """Eight workers on the same and different sources at once, readers beside them: every read is a committed state.
 
@@ -124,7 +130,7 @@ def test_eight_processes_lose_and_double_nothing(
     context = processes()
     one, two, three = ({name: table} for name, table in sources.items())
     jobs = [one, two, three, sources, one, two, three, sources]
-    running = [context.Process(target=run_in_peace, args=(str(tmp_path), job)) for job in jobs]
+    running = [context.Process(target=run_in_peace, args=(str(tmp_path), job, None, lock_dsn)) for job in jobs]
     for process in running:
         process.start()
     seen: Counter[tuple[tuple[Any, ...], ...]] = Counter()

@@ -1,5 +1,6 @@
 """Operators for tests of whole runs: one in this process, and ones in processes of their own that can be killed."""
 
+import json
 import multiprocessing
 import os
 import resource
@@ -15,19 +16,23 @@ from random import Random
 from types import TracebackType
 from typing import Any
 
+import duckdb
+
 from offgridflow.cli.failures import show_unexpected
 from offgridflow.cli.main import run
 from offgridflow.cloud.door import Door
 from offgridflow.connectors.registry import connect
 from offgridflow.domain.errors import LedgerError
-from offgridflow.ledger import Ledger
+from offgridflow.ledger import Ledger, verify
 from offgridflow.pipeline.kitchen import kitchen_of
-from offgridflow.pipeline.locks import FileLocks
+from offgridflow.pipeline.locks import FileLocks, Locks, PostgresLocks
 from offgridflow.pipeline.model import IngestOptions, Ports, utc_now
 from offgridflow.pipeline.recipe import Kitchen
 from offgridflow.pipeline.runner import InProcessRunner, RunReport, Task, never
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
+from offgridflow.pipeline.service import answer_of, ingest_files
 from offgridflow.pipeline.sources import Connect, SourceRun
+from offgridflow.reports.opened import OpenLedger
 from offgridflow.settings import Settings
 from support.twins import Twin, connect_twins
 
@@ -56,6 +61,7 @@ class Operator:
     probe_after: timedelta = timedelta(hours=24)
     lock_wait_seconds: float = 600
     step: Step = no_step
+    lock_dsn: str | None = None
 
     @property
     def uri(self) -> Path:
@@ -85,7 +91,9 @@ class Operator:
             cache_folder=self.folder / "cache",
             door=self.door,
         )
-        locks = FileLocks(self.store.folder / "locks", self.lock_wait_seconds)
+        locks: Locks = FileLocks(self.store.folder / "locks", self.lock_wait_seconds)
+        if self.lock_dsn is not None:
+            locks = PostgresLocks(self.lock_dsn, self.lock_wait_seconds)
         runner = InProcessRunner(self.store, locks, self.probe_after, self.make)
         report = runner.run(Task(sources, shared, "test", retry_held or bool(options.get("full"))), stop)
         self.step("end")
@@ -117,12 +125,41 @@ def run_and_die(folder: str, sources: Sources, number: int) -> None:
     Operator(Path(folder), step=die_at(number)).run(sources)
 
 
-def run_in_peace(folder: str, sources: Sources, ready: Any = None) -> None:  # noqa: ANN401 - an Event of multiprocessing
+def run_in_peace(folder: str, sources: Sources, ready: Any = None, lock_dsn: str | None = None) -> None:  # noqa: ANN401 - an Event of multiprocessing
     """Run the sources (as a process of its own); ``ready`` is set when it begins."""
     kitchen()
     if ready is not None:
         ready.set()
-    Operator(Path(folder)).run(sources)
+    Operator(Path(folder), lock_dsn=lock_dsn).run(sources)
+
+
+_BETWEEN_READS_SECONDS = 0.2
+"""So that readers leave something of the machine to writers."""
+
+
+def ingest_in_turn(uri: str, bills: Sequence[Sequence[Path]], answer: Path) -> None:
+    """Ingest lists of bills one after another, whatever others do (as a process of its own), and write the results."""
+    told = [answer_of(ingest_files(paths, uri, Settings(), IngestOptions(replace=True))) for paths in bills]
+    answer.write_text(json.dumps(told, default=str))
+
+
+def report_until(uri: str, done: Any, answer: Path) -> None:  # noqa: ANN401 - an Event of multiprocessing
+    """Report and verify again and again (as a process of its own), once more when ``done`` is set; write what was seen.
+
+    Each line: the version, its digest, the checks that fail, and the report by source and billing period.
+    """
+    with answer.open("w") as file:
+        is_last = False
+        while not is_last:
+            is_last = done.is_set()
+            snapshot = Ledger.open(uri).snapshot()
+            proof = verify(snapshot)
+            with OpenLedger(snapshot, duckdb.connect()) as opened:
+                found = opened.report(("source", "billing_period")).to_json()
+            failed = [check.name for check in proof.checks if not check.ok and check.name != "orphans"]
+            seen = {"version": snapshot.version, "digest": proof.digest, "failed": failed, "report": found}
+            file.write(json.dumps(seen, default=str) + "\n")
+            time.sleep(_BETWEEN_READS_SECONDS)
 
 
 REFUSED = 7

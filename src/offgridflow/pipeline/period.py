@@ -1,9 +1,12 @@
 """The last steps of one period: emissions file, rates, quarantine, commit; and reading a period back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import duckdb
 
@@ -11,7 +14,7 @@ from offgridflow.domain.errors import CommitUnknownError, LedgerError
 from offgridflow.domain.model import EMISSION_COLUMNS, USAGE, Rate
 from offgridflow.ledger import QUARANTINE_COLUMNS, CommitRecord, Ledger, LiveCommit
 from offgridflow.ledger.records import CommitStatus
-from offgridflow.ledger.rows import ArrowStream
+from offgridflow.ledger.rows import ArrowStream, sql_list
 from offgridflow.pipeline.model import PeriodResult, PeriodStatus, Tally
 from offgridflow.pipeline.rate_card import emissions_query
 
@@ -119,28 +122,39 @@ def used_rates(con: duckdb.DuckDBPyConnection, path: Path, rates: Iterable[Rate]
 
 
 def read_back(ledger: Ledger, commits: Sequence[LiveCommit], status: PeriodStatus) -> Iterator[PeriodResult]:
-    """Yield the results of live commits as the ledger holds them."""
+    """Yield the results of live commits as the ledger holds them; reading many at once costs little more than one."""
     con = duckdb.connect()
     try:
         ledger.snapshot().attach(con)
-        for commit in commits:
-            yield from _results_of(con, commit, status)
+        wanted = f"WHERE list_contains({sql_list(commit.commit_id for commit in commits)}, commit_id)"
+        rows = _by_commit(
+            con,
+            "SELECT commit_id, billing_currency, charge_class, count(*), sum(line_items)::BIGINT, sum(billed_cost), "
+            f"sum(effective_cost), sum(total_kgco2e::DECIMAL(38,15)) FROM emissions {wanted} GROUP BY ALL ORDER BY ALL",
+        )
+        quarantined = _by_commit(
+            con,
+            "SELECT commit_id, billing_currency, reason, count(*), sum(billed_cost) FROM quarantine "
+            f"{wanted} GROUP BY ALL ORDER BY ALL",
+        )
     finally:
         con.close()
+    for commit in commits:
+        yield from _results_of(commit, rows[commit.commit_id], quarantined[commit.commit_id], status)
 
 
-def _results_of(con: duckdb.DuckDBPyConnection, commit: LiveCommit, status: PeriodStatus) -> Iterator[PeriodResult]:
-    rows = con.execute(
-        "SELECT billing_currency, charge_class, count(*), sum(line_items)::BIGINT, sum(billed_cost), "
-        "sum(effective_cost), sum(total_kgco2e::DECIMAL(38,15)) FROM emissions "
-        "WHERE source = ? AND billing_period = ? GROUP BY ALL ORDER BY ALL",
-        [commit.source, commit.billing_period],
-    ).fetchall()
-    quarantined = con.execute(
-        "SELECT billing_currency, reason, count(*), sum(billed_cost) FROM quarantine "
-        "WHERE source = ? AND billing_period = ? GROUP BY ALL ORDER BY ALL",
-        [commit.source, commit.billing_period],
-    ).fetchall()
+_Rows = Sequence[tuple[Any, ...]]
+
+
+def _by_commit(con: duckdb.DuckDBPyConnection, query: str) -> Mapping[str, _Rows]:
+    """Return the rows of a query by their first column, without it."""
+    found: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for commit_id, *values in con.execute(query).fetchall():
+        found[commit_id].append(tuple(values))
+    return found
+
+
+def _results_of(commit: LiveCommit, rows: _Rows, quarantined: _Rows, status: PeriodStatus) -> Iterator[PeriodResult]:
     for total in commit.raw_totals:
         own = [row for row in rows if row[0] == total.billing_currency]
         money = 5 if total.conserved_column == "effective_cost" else 4
@@ -160,3 +174,39 @@ def _results_of(con: duckdb.DuckDBPyConnection, commit: LiveCommit, status: Peri
             total_kgco2e=next((row[6] for row in usage), None),
             fingerprint=commit.fingerprint,
         )
+
+
+class UnchangedResults:
+    """What the live commits hold, as the results of a run that finds them unchanged. Safe among threads.
+
+    What a commit holds never changes, so each is read once: with the first one asked for all others of its source, with
+    the first one of another source all that there are. A run with nothing new then opens the ledger's files twice, and
+    not once for every period.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[PeriodResult, ...]] = {}
+        self._source: str | None = None
+        self._lock = Lock()
+
+    def of(self, ledger: Ledger, commit: LiveCommit) -> tuple[PeriodResult, ...]:
+        """Return the results of a live commit."""
+        with self._lock:
+            if commit.commit_id not in self._known:
+                self._read(ledger, commit)
+            return self._known[commit.commit_id]
+
+    def _read(self, ledger: Ledger, asked: LiveCommit) -> None:
+        self._source = self._source or asked.source
+        is_of_many = asked.source != self._source
+        unknown = {
+            key: commit
+            for key, commit in ledger.live().items()
+            if commit.commit_id not in self._known and (is_of_many or commit.source == asked.source)
+        }
+        unknown[asked.source, asked.billing_period] = asked
+        found: dict[tuple[str | None, str | None], list[PeriodResult]] = {}
+        for result in read_back(ledger, list(unknown.values()), "unchanged"):
+            found.setdefault((result.source, result.billing_period), []).append(result)
+        for key, commit in unknown.items():
+            self._known[commit.commit_id] = tuple(found.get(key, ()))

@@ -1,7 +1,7 @@
 """Configured sources: discover, skip what is live, fetch, ingest; a failing source or period never stops the others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from offgridflow.formats import format_by_name, registry
 from offgridflow.ledger import Ledger, LiveCommit
 from offgridflow.pipeline.ingest import Expected, ingest_parts
 from offgridflow.pipeline.model import Failure, IngestOptions, IngestResult, PeriodResult, Ports
-from offgridflow.pipeline.period import read_back
+from offgridflow.pipeline.period import UnchangedResults
 from offgridflow.pipeline.plan import failure_of
 from offgridflow.pipeline.recipe import Kitchen
 from offgridflow.pipeline.reported import ingest_reports
@@ -27,7 +27,7 @@ from offgridflow.pipeline.reported import ingest_reports
 
 @dataclass(frozen=True, slots=True)
 class SourceRun:
-    """What all sources of one run share. ``cache_folder`` keeps fetched parts between runs."""
+    """What all sources of one run share. ``cache_folder`` keeps fetched parts from run to run."""
 
     ledger: Ledger
     kitchen: Kitchen
@@ -35,6 +35,7 @@ class SourceRun:
     ports: Ports
     cache_folder: Path
     door: Door
+    unchanged: UnchangedResults = field(default_factory=UnchangedResults)
 
 
 GROUPING_KINDS = frozenset({"bigquery_export"})
@@ -147,7 +148,7 @@ def _ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery, g
     name, period = delivery.source, str(delivery.billing_period)
     live = run.ledger.live().get((name, period))
     if live is not None and not run.options.full and _is_same(run, live, delivery):
-        return IngestResult(tuple(read_back(run.ledger, [live], "unchanged")))
+        return IngestResult(run.unchanged.of(run.ledger, live))
     held = gate(name, delivery)
     if held is not None:
         return IngestResult((PeriodResult(name, period, delivery.provider, None, None, "failed", error=held),))

@@ -58,7 +58,7 @@ def test_every_route_fails_in_one_shape(api: ApiClient) -> None:
         "from=2025-06&to=2025-05",
         "where=provider",
         "where=bogus=1",
-        "where=provider=aws&where=provider=gcp",
+        "provider=%00",
         "limit=0",
         "limit=10001",
         "cursor=AAAA",

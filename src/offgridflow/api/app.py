@@ -13,12 +13,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from offgridflow import __version__
 from offgridflow.api import routes_figures, routes_health, routes_ledger, schemas
 from offgridflow.api.context import Parts
 from offgridflow.api.editions import Store
+from offgridflow.api.formats import MEDIA_TYPES, Form
 from offgridflow.api.guard import Guard
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, FieldProblem, problem_of
@@ -42,6 +43,8 @@ _logger = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 1.0
 """How often the server looks for a new version of the ledger."""
 _THREADS_BESIDE_QUEUE: Final = 24
+_PACKED_IN_THREAD_BYTES: Final = 16 * 1024
+"""From here on compressing is left to a thread, so that a stream does not hold up other answers."""
 _CODES: Final = {
     400: Code.BAD_REQUEST,
     401: Code.UNAUTHENTICATED,
@@ -135,7 +138,13 @@ def _application(parts: Parts) -> FastAPI:
         app.include_router(router, dependencies=[bearer])
     add_pages(app)
     _add_failures(app)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
+    app.add_middleware(
+        GZipMiddleware,
+        minimum_size=1024,
+        compresslevel=4,
+        thread_minimum_size=_PACKED_IN_THREAD_BYTES,
+        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA_TYPES[Form.PARQUET]),
+    )
     _document(app)
     return app
 
@@ -176,6 +185,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await watching
         await asyncio.to_thread(parts.runs.stop)
         await asyncio.to_thread(parts.service.store.close)
+        parts.tokens.close()
 
 
 async def _watch(parts: Parts) -> None:

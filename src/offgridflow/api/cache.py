@@ -39,6 +39,11 @@ class Cache(Generic[Value]):
         with self._lock:
             return key in self._values
 
+    def values(self) -> list[Value]:
+        """Return all values, the one that was used last at the end."""
+        with self._lock:
+            return [value for value, _ in self._values.values()]
+
     def put(self, key: str, value: Value, weight: int) -> None:
         """Keep a value, unless it alone is too heavy."""
         if weight > self._capacity:

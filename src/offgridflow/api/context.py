@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi import Request, Response
 
 from offgridflow.api.access import Caller, Scope
-from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, rendered
-from offgridflow.api.kept import CACHE_CONTROL, VARY, etag_of, key_of, tags_of
+from offgridflow.api.formats import Form, Record, chosen_form, rendered
+from offgridflow.api.kept import Asked, found, keep
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.params import AsOf
 from offgridflow.api.problems import ApiError, Code
@@ -73,22 +73,17 @@ class Context:
         self, edition: "Edition", form: Form | None, make: "Callable[[], tuple[Record, Sequence[Record]]]"
     ) -> Response:
         """Return an answer about a version: 304 where the client has it, else kept bytes, else made now."""
-        chosen = chosen_form(form, self.request.headers.get("accept"))
-        url = self.request.url
-        key = key_of(edition.state, self.caller.restriction, chosen, url.path, url.query)
-        etag = etag_of(key)
-        headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL, "Vary": VARY}
-        if etag in tags_of(self.request.headers.get("if-none-match", "")):
-            return Response(status_code=304, headers=headers)
-        body = self.service.bodies.get(key)
-        if body is None:
-            shape, records = make()
-            body = rendered(chosen, shape, records)
-            self.service.bodies.put(key, body, len(body))
-        if chosen is not Form.JSON:
-            name = self.request.url.path.rsplit("/", 1)[-1]
-            headers["Content-Disposition"] = f'attachment; filename="{name}-v{edition.version}.{chosen}"'
-        return Response(body, media_type=MEDIA_TYPES[chosen], headers=headers)
+        headers, url = self.request.headers, self.request.url
+        asked = Asked(
+            edition.state, self.caller.restriction, chosen_form(form, headers.get("accept")), url.path, url.query
+        )
+        bodies = self.service.bodies
+        kept = found(bodies, asked, headers)
+        if kept is None:
+            kept = keep(bodies, asked, headers, rendered(asked.form, *make()))
+        response = Response(kept.body, kept.status)
+        response.raw_headers = kept.headers
+        return response
 
 
 def parts_of(request: Request) -> Parts:

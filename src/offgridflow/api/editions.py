@@ -243,6 +243,8 @@ class Store:
         self._editions: OrderedDict[_Key, Edition] = OrderedDict()
         self._newest: Edition | None = None
         self._watching: Ledger | None = None
+        self.before_serving: Callable[[Edition], None] = lambda _: None
+        """Called with a new edition before it is the one that is served."""
 
     @property
     def newest(self) -> Edition | None:
@@ -261,6 +263,7 @@ class Store:
             if newest is None or newest.versions != (seen.version(), seen.reported.version()):
                 ledger = self._open(self.ledger_uri)  # its own, so that copies of its files last as long as the edition
                 newest = self._built(ledger, ledger.snapshot(), is_ended=False)
+                self.before_serving(newest)
                 with self._lock:
                     self._newest = newest
                 self._keep(newest)

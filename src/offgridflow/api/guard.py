@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -39,6 +40,16 @@ _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login", "/api/v1/openap
 _OPEN_PREFIXES: Final = ("/static/",)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOO_LONG: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """Stands for a route in the metrics."""
+
+    path: str
+
+
+_KEPT: Final = _Label("kept")
 
 SECURITY_HEADERS: Final = (
     (
@@ -84,6 +95,8 @@ class Guard:
         self._service = service
         self._metrics = metrics
         self._clock = clock
+        self._hosts = frozenset(host.lower() for host in settings.hosts)
+        self._is_local = settings.host in LOOPBACK
         self._buckets: dict[str, TokenBucket] = {}
         self._lock = threading.Lock()
 
@@ -122,6 +135,7 @@ class Guard:
             await send_problem(send, error)
             return
         if caller is not None and (kept := kept_answer(self._service, scope, headers, caller)) is not None:
+            scope["route"] = _KEPT
             await send({"type": "http.response.start", "status": kept.status, "headers": kept.headers})
             await send({"type": "http.response.body", "body": kept.body})
             return
@@ -131,10 +145,9 @@ class Guard:
     def _check_host(self, headers: dict[str, str]) -> None:
         """Refuse names that are not ours: a page that rebinds its own name to 127.0.0.1 must not read the ledger."""
         name = (urlsplit("//" + headers.get("host", "")).hostname or "").lower()
-        known = {host.lower() for host in self._settings.hosts}
-        if name in known | LOOPBACK:
+        if name in self._hosts or name in LOOPBACK:
             return
-        if not known and self._settings.host not in LOOPBACK and self._tokens.any_active():
+        if not self._hosts and not self._is_local and self._tokens.any_active():
             return
         raise ApiError(
             Code.UNKNOWN_HOST, "This server does not answer to that host name.", action="Add it to api.hosts."
@@ -162,7 +175,7 @@ class Guard:
             found = self._tokens.session_caller(session)
             if found is not None:
                 return found
-        if not self._tokens.any_active():
+        if self._is_local and not self._tokens.any_active():
             return LOCAL_USER
         if path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES):
             return None
@@ -274,4 +287,5 @@ def _wants_page(scope: MutableMapping[str, Any], headers: dict[str, str]) -> boo
 
 
 def _route_of(scope: MutableMapping[str, Any]) -> str:
-    return str(getattr(scope.get("route"), "path", "kept or refused"))
+    """Return the template of the route that answered; ``kept`` for memory, ``refused`` where none was reached."""
+    return str(getattr(scope.get("route"), "path", "refused"))

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from offgridflow.api.formats import Form
 from offgridflow.api.problems import ApiError, Code, FieldProblem
 from offgridflow.api.service import Question
+from offgridflow.reports.scope import GroupKey
 
 MOST_ROWS: Final = 10_000
 MOST_ACTIVITIES: Final = 1_000
@@ -16,6 +17,7 @@ _DATE: Final = r"^(19|20)\d{2}-(0[1-9]|1[0-2])(-(0[1-9]|1\d|2[0-8]|29|30|31))?$"
 Day = Annotated[str, StringConstraints(pattern=_DATE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Filter = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(:[^=]{1,128})?=[^\x00]{0,512}$", max_length=700)]
+Values = list[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=512)]]
 Keys = Annotated[str, StringConstraints(max_length=400)]
 Pair = Annotated[str, StringConstraints(pattern=r"^[^:\x00]{1,100}:[^:\x00]{1,100}$")]
 
@@ -34,28 +36,54 @@ class AsOf(Strict):
     format: Form | None = Field(None, description="Instead of the Accept header.")
 
 
-class Cells(AsOf):
+class Filtered(Strict):
+    """Only rows with these values. A key may stand several times: a row passes that has one of its values."""
+
+    where: list[Filter] = Field(default=[], max_length=20, description="key=value, tag:KEY=value; empty means unknown.")
+    provider: Values = Field(default=[], max_length=20, description="Same as where=provider=VALUE; so are the others.")
+    billing_account_id: Values = Field(default=[], max_length=20)
+    sub_account_id: Values = Field(default=[], max_length=20)
+    region_id: Values = Field(default=[], max_length=20)
+    service_name: Values = Field(default=[], max_length=20)
+    service_category: Values = Field(default=[], max_length=20)
+    sku_id: Values = Field(default=[], max_length=20)
+    sku_meter: Values = Field(default=[], max_length=20)
+    operation: Values = Field(default=[], max_length=20)
+    consumed_unit: Values = Field(default=[], max_length=20)
+    instance_type: Values = Field(default=[], max_length=20)
+    resource_id: Values = Field(default=[], max_length=20)
+    billing_period: Values = Field(default=[], max_length=20)
+    month: Values = Field(default=[], max_length=20)
+    day: Values = Field(default=[], max_length=20)
+    method: Values = Field(default=[], max_length=20)
+    status: Values = Field(default=[], max_length=20)
+    reason: Values = Field(default=[], max_length=20)
+    coverage_bucket: Values = Field(default=[], max_length=20)
+    source: Values = Field(default=[], max_length=20)
+    billing_currency: Values = Field(default=[], max_length=20)
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return all filters as (key, value), each once and in order."""
+        named = [(key.value, value) for key in GroupKey for value in getattr(self, key.value)]
+        return tuple(sorted({*pairs_of(self.where), *named}))
+
+
+class Cells(AsOf, Filtered):
     """Which usage rows: charge days and equal values."""
 
     date_from: Day | None = Field(None, alias="from", description="First month or day, UTC, inclusive.")
     date_to: Day | None = Field(None, alias="to", description="Last month or day, UTC, inclusive.")
-    where: list[Filter] = Field(default=[], max_length=20, description="key=value; empty means unknown.")
 
     def question(self, by: str = "") -> Question:
-        """Return what is asked for. Raises ApiError USAGE for a key that is given twice."""
+        """Return what is asked for."""
         keys = tuple(name for name in (part.strip() for part in by.split(",")) if name)
-        return Question(keys, self.date_from, self.date_to, tuple(sorted(filters_of(self.where).items())))
+        return Question(keys, self.date_from, self.date_to, self.pairs())
 
 
-def filters_of(items: Sequence[str]) -> dict[str, str]:
-    """Read ``key=value`` items. Raises ApiError USAGE for a key that is given twice."""
-    filters: dict[str, str] = {}
-    for item in items:
-        key, _, value = item.partition("=")
-        if key in filters:
-            raise usage(parameter="where", sentence="A key is given twice.")
-        filters[key] = value
-    return filters
+def pairs_of(items: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Read ``key=value`` items, each once and in order; the value may hold further equal signs."""
+    said = (item.partition("=") for item in items)
+    return tuple(sorted({(key, value) for key, _, value in said}))
 
 
 class Paged(Strict):

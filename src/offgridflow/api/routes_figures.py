@@ -19,7 +19,7 @@ from offgridflow.reports.inventory_page import records_of
 from offgridflow.reports.previous import with_previous
 from offgridflow.reports.reconcile import reconcile
 from offgridflow.reports.records import records
-from offgridflow.reports.scope import scope_of
+from offgridflow.reports.scope import filters_of, scope_of
 from offgridflow.reports.swap import Swap
 
 if TYPE_CHECKING:
@@ -166,13 +166,13 @@ def sensitivity(reader: Reader, query: Annotated[params.CoverageQuery, Query()])
 @router.get("/rates", responses={200: tabular(schemas.Rates), **problems(422, 503)}, response_class=Response)
 def rates(reader: Reader, query: Annotated[params.RatesQuery, Query()]) -> Response:
     """The rate card: energy, emissions and water per ONE consumed unit of each SKU."""
-    where = params.filters_of(query.where)
-    digest = digest_of("rates", sorted(where.items()), query.search)
+    pairs = params.pairs_of(query.where)
+    digest = digest_of("rates", pairs, query.search)
     cursor = read_cursor(query.cursor, digest) if query.cursor else None
     edition = reader.edition(query, cursor.version if cursor else None)
 
     def make() -> tuple[Record, "Sequence[Record]"]:
-        found = reader.service.rates(edition, reader.caller.restriction, where, query.search)
+        found = reader.service.rates(edition, reader.caller.restriction, filters_of(pairs), query.search)
         page, following = page_of(found.rates, cursor, query.limit, edition.version, digest)
         return {"rates": list(page), "ledger_version": edition.version, "next": following}, page
 

@@ -14,7 +14,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", responses={200: {"model": schemas.Health}, **problems()})
-def alive() -> dict[str, object]:
+async def alive() -> dict[str, object]:
     """Whether the process answers."""
     return {"status": "ok"}
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+import duckdb
+
 from offgridflow.api.access import UNRESTRICTED
 from offgridflow.api.cache import Cache
 from offgridflow.api.gate import Gate, GateLimits, deadline
 from offgridflow.api.problems import ApiError, Code
+from offgridflow.domain.errors import OffGridFlowError
 from offgridflow.reports.coverage import CoverageReport, coverage
 from offgridflow.reports.explain import ExplainReport, explain_cell
 from offgridflow.reports.glance import Glance, glance
@@ -22,7 +25,7 @@ from offgridflow.reports.reconcile import Reconciliation, reconcile
 from offgridflow.reports.records import has_table
 from offgridflow.reports.reported import REPORTED
 from offgridflow.reports.rollup import answers
-from offgridflow.reports.scope import EMISSIONS, days_of, keys_of, scope_of
+from offgridflow.reports.scope import EMISSIONS, Filters, days_of, filters_of, keys_of, scope_of
 from offgridflow.reports.swap import Swap
 from offgridflow.reports.totals import Report, report
 from offgridflow.reports.whatif import WhatIf, what_if
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
     from offgridflow.pipeline.recipe import Kitchen
     from offgridflow.settings import ApiSettings
 
+_LIGHT_QUEUE: Final = 64
+"""More than there are threads: a question to the rollup waits its turn, and is refused for waiting too long only."""
+_WARMED: Final = 24
+"""Questions that a new version answers before it is served, so that a commit makes none of them slow."""
 _ROW_WEIGHT: Final = 1500
 """Bytes that a row of a report takes in the cache, roughly."""
 
@@ -52,9 +59,14 @@ class Question:
     where: tuple[tuple[str, str], ...] = ()
 
     @property
-    def filters(self) -> dict[str, str]:
-        """The filters as a mapping."""
-        return dict(self.where)
+    def filters(self) -> Filters:
+        """The filters as a mapping; the values of one key are alternatives."""
+        return filters_of(self.where)
+
+    @property
+    def asked(self) -> tuple[tuple[str, ...], str | None, str | None, Filters]:
+        """Keys, first and last day, filters: as reports take them."""
+        return self.by, self.date_from, self.date_to, self.filters
 
     def before(self) -> "Question | None":
         """Return the same question about the period of equal length before; None where the period is open."""
@@ -79,11 +91,14 @@ class Service:
         self.store = store
         self.settings = settings
         self.gate = Gate(GateLimits(cores, settings.queue_length, settings.queue_seconds))
+        self.light_gate = Gate(GateLimits(cores, _LIGHT_QUEUE, settings.queue_seconds))
         self.exports = Gate(GateLimits(cores, 0, settings.queue_seconds))
         self._make_kitchen = kitchen
         self._kitchen_lock = threading.Lock()
         self.reports: Cache[Report] = Cache(settings.cache_mib * 2**20 // 2)
         self.bodies: Cache[bytes] = Cache(settings.cache_mib * 2**20 // 2)
+        self._recent: Cache[tuple[Restriction, Question]] = Cache(_WARMED)
+        store.before_serving = self._warm
 
     @cached_property
     def _kitchen(self) -> "Kitchen":
@@ -105,24 +120,45 @@ class Service:
         ):
             yield reading
 
+    @contextmanager
+    def light(self, edition: "Edition", restriction: "Restriction") -> "Iterator[Reading]":
+        """Lend a connection to the rollup: one per core at a time too, because more would only share the cores."""
+        with (
+            self.light_gate.slot(),
+            edition.reading(restriction, light=True) as reading,
+            deadline(reading.con, self.settings.query_seconds),
+        ):
+            yield reading
+
     def report(self, edition: "Edition", restriction: "Restriction", question: Question) -> Report:
         """Return totals by keys. Raises UsageError for an unknown key or date, ApiError for too many groups or BUSY."""
         key = f"{edition.state} {restriction!r} {question!r}"
         known = self.reports.get(key)
         if known is not None:
             return known
-        asked = (question.by, question.date_from, question.date_to, question.filters)
-        if edition.rolls_up(restriction) and answers(*asked, self.store.tag_keys):
-            with edition.reading(restriction, light=True) as reading:
-                found = report(reading.con, *asked, provenance=reading.provenance, view="rollup")
-        else:
-            with self.heavy(edition, restriction) as reading:
+        is_light = edition.rolls_up(restriction) and answers(*question.asked, self.store.tag_keys)
+        if is_light:
+            self._recent.put(f"{restriction!r} {question!r}", (restriction, question), 1)
+        with self.light(edition, restriction) if is_light else self.heavy(edition, restriction) as reading:
+            made_meanwhile = self.reports.get(key)
+            if made_meanwhile is not None:
+                return made_meanwhile
+            if not is_light:
                 self._refuse_many_groups(reading, question)
-                found = report(reading.con, *asked, provenance=reading.provenance)
+            view = "rollup" if is_light else EMISSIONS
+            found = report(reading.con, *question.asked, provenance=reading.provenance, view=view)
         if len(found.rows) > self.settings.groups:
             raise self._too_many()
         self.reports.put(key, found, (len(found.rows) + 4) * _ROW_WEIGHT)
         return found
+
+    def _warm(self, edition: "Edition") -> None:
+        """Answer what was asked of the rollup last for an edition that is about to be served."""
+        for restriction, question in self._recent.values():
+            try:
+                self.report(edition, restriction, question)
+            except (OffGridFlowError, duckdb.Error):  # who asks again is told; the version is served all the same
+                continue
 
     def _refuse_many_groups(self, reading: "Reading", question: Question) -> None:
         """Count the groups of a question before they are all fetched."""
@@ -148,7 +184,7 @@ class Service:
         """Return coverage buckets and assumptions of a question's rows; light where the rollup answers."""
         asked = (question.date_from, question.date_to, question.filters)
         if edition.rolls_up(restriction) and answers((), *asked, self.store.tag_keys):
-            with edition.reading(restriction, light=True) as reading:
+            with self.light(edition, restriction) as reading:
                 return glance(reading.con, *asked, view="rollup")
         with self.heavy(edition, restriction) as reading:
             return glance(reading.con, *asked)
@@ -170,9 +206,7 @@ class Service:
             asked = (question.date_from, question.date_to, question.filters)
             return coverage(reading.con, *asked, provenance=reading.provenance)
 
-    def rates(
-        self, edition: "Edition", restriction: "Restriction", where: dict[str, str], search: str | None
-    ) -> RateCard:
+    def rates(self, edition: "Edition", restriction: "Restriction", where: Filters, search: str | None) -> RateCard:
         """Return the rate card behind the rows that may be seen."""
         with self.heavy(edition, restriction) as reading:
             return rate_card(reading.con, where, search)

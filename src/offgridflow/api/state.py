@@ -4,6 +4,7 @@ The ledger itself never depends on it: losing it loses access tokens and the lis
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,15 +47,66 @@ class State:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._watching: sqlite3.Connection | None = None
+        self._seen = (0, 0)
+        self._lock = threading.Lock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.touch(mode=0o600, exist_ok=True)
-            with self.reading() as con:
-                con.execute("PRAGMA journal_mode = WAL")
-                con.executescript(_SCHEMA)
+            self._prepare()
         except (OSError, sqlite3.Error) as error:
-            sentence = f"The server's state {path} cannot be written: {error}."
-            raise LedgerError(sentence, action="Check permissions, or set api.state to another file.") from error
+            raise self._unusable(error) from error
+
+    def _prepare(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.path.touch(mode=0o600, exist_ok=True)
+        with self.reading() as con:
+            con.execute("PRAGMA journal_mode = WAL")
+            con.executescript(_SCHEMA)
+
+    def _unusable(self, error: Exception) -> LedgerError:
+        sentence = f"The server's state {self.path} cannot be written: {error}."
+        return LedgerError(sentence, action="Check permissions, or set api.state to another file.")
+
+    def change(self) -> tuple[int, int]:
+        """Return what is another value once anybody, in any process, has changed the file.
+
+        Costs microseconds, because one connection stays open for it: a guard may ask before every request. Raises
+        LedgerError where the file cannot be used.
+        """
+        with self._lock:
+            try:
+                inode = self._inode()
+                if self._watching is None or inode != self._seen[1]:
+                    self._reopen(inode)
+                return self._seen[0], self._version()
+            except (OSError, sqlite3.Error) as error:
+                raise self._unusable(error) from error
+
+    def _inode(self) -> int:
+        try:
+            return self.path.stat().st_ino
+        except FileNotFoundError:  # somebody took the file away: begin anew, without tokens
+            self._prepare()
+            return self.path.stat().st_ino
+
+    def _reopen(self, inode: int) -> None:
+        if self._watching is not None:
+            self._watching.close()
+        self._watching = sqlite3.connect(
+            self.path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self._seen = (self._seen[0] + 1, inode)
+
+    def _version(self) -> int:
+        """Return SQLite's own count of changes, which other connections than the watching one make."""
+        found = None if self._watching is None else self._watching.execute("PRAGMA data_version").fetchone()
+        return int(found[0]) if found is not None else 0
+
+    def close(self) -> None:
+        """Close the connection that watches; the next ``change`` opens another."""
+        with self._lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

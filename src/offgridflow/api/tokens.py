@@ -9,7 +9,7 @@ import hmac
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -21,6 +21,23 @@ from offgridflow.domain.errors import UsageError
 PREFIX: Final = "ogf"
 _ID_BYTES, _SECRET_BYTES = 6, 32
 _LONGEST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """All tokens and sessions as the file had them at a change of it, by id and by digest of the secret."""
+
+    change: tuple[int, int]
+    tokens: Mapping[str, "_Kept"]
+    sessions: Mapping[str, tuple[str, datetime]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A token and the digest of its secret."""
+
+    record: "TokenRecord"
+    secret_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,9 @@ def _now() -> datetime:
 class Tokens:
     """The tokens of one server.
 
+    What is read stays in memory until the file changes, so that a request costs no query; a token that is revoked, in
+    whatever process, opens nothing from the next request on.
+
     Args:
         state: where they are kept.
         clock: the present instant.
@@ -75,6 +95,29 @@ class Tokens:
         self._state = state
         self._clock = clock
         self._random_bytes = random_bytes
+        self._memory: _Known | None = None
+
+    def _known(self) -> _Known:
+        change = self._state.change()
+        known = self._memory
+        if known is None or known.change != change:
+            known = self._memory = self._read(change)
+        return known
+
+    def _read(self, change: tuple[int, int]) -> _Known:
+        with self._state.reading() as con:
+            con.execute("BEGIN")
+            tokens = con.execute("SELECT * FROM tokens ORDER BY created_at, token_id").fetchall()
+            sessions = con.execute("SELECT * FROM sessions").fetchall()
+        return _Known(
+            change,
+            {row["token_id"]: _Kept(_record(row), row["secret_sha256"]) for row in tokens},
+            {row["secret_sha256"]: (row["token_id"], datetime.fromisoformat(row["expires_at"])) for row in sessions},
+        )
+
+    def close(self) -> None:
+        """Give back what watching the file takes."""
+        self._state.close()
 
     def create(
         self,
@@ -112,7 +155,7 @@ class Tokens:
     def any_active(self) -> bool:
         """Return whether a token exists that opens anything, so that the server must ask for one."""
         now = self._clock()
-        return any(token.is_active(now) for token in self.list())
+        return any(kept.record.is_active(now) for kept in self._known().tokens.values())
 
     def revoke(self, token_id: str) -> bool:
         """Revoke a token and its sessions; return whether there was one to revoke."""
@@ -129,16 +172,15 @@ class Tokens:
         parts = token.split("_")
         if len(token) > _LONGEST or len(parts) != 3 or parts[0] != PREFIX:  # noqa: PLR2004  prefix, id, secret
             return None
-        with self._state.reading() as con:
-            row = con.execute("SELECT * FROM tokens WHERE token_id = ?", (parts[1],)).fetchone()
-        known = row["secret_sha256"] if row is not None else _digest("")
+        kept = self._known().tokens.get(parts[1])
+        known = kept.secret_sha256 if kept is not None else _digest("")
         matches = hmac.compare_digest(known, _digest(parts[2]))
-        return self._active(row) if row is not None and matches else None
+        return self._active(kept) if matches else None
 
-    def _active(self, row: sqlite3.Row) -> Caller | None:
-        record = _record(row)
-        if not record.is_active(self._clock()):
+    def _active(self, kept: _Kept | None) -> Caller | None:
+        if kept is None or not kept.record.is_active(self._clock()):
             return None
+        record = kept.record
         return Caller(record.token_id, record.name, record.scope, record.restriction)
 
     def open_session(self, caller: Caller, hours: float) -> str:
@@ -157,15 +199,11 @@ class Tokens:
         """Return whose session this is, None if it is over or its token is revoked."""
         if len(secret) > _LONGEST:
             return None
-        with self._state.reading() as con:
-            row = con.execute(
-                "SELECT t.*, s.expires_at AS session_ends FROM sessions s JOIN tokens t USING (token_id) "
-                "WHERE s.secret_sha256 = ?",
-                (_digest(secret),),
-            ).fetchone()
-        if row is None or datetime.fromisoformat(row["session_ends"]) <= self._clock():
+        known = self._known()
+        token_id, ends = known.sessions.get(_digest(secret), (None, None))
+        if token_id is None or ends is None or ends <= self._clock():
             return None
-        return self._active(row)
+        return self._active(known.tokens.get(token_id))
 
     def close_session(self, secret: str) -> None:
         """End a session."""

@@ -52,7 +52,11 @@ FullOption = Annotated[
 ]
 WhereOption = Annotated[
     list[str] | None,
-    typer.Option("--where", metavar="KEY=VALUE", help="Only rows with this value; repeat for several keys."),
+    typer.Option(
+        "--where",
+        metavar="KEY=VALUE",
+        help="Only rows with this value; repeat for more keys, or more values of a key.",
+    ),
 ]
 ByOption = Annotated[str, typer.Option("--by", metavar="KEY,KEY...", help="Group keys, separated by commas.")]
 ProfileOption = Annotated[
@@ -92,16 +96,16 @@ def names_of(text: str) -> tuple[str, ...]:
     return tuple(name for name in (part.strip() for part in text.split(",")) if name)
 
 
-def filters_of(items: Sequence[str] | None) -> dict[str, str]:
-    """Read ``key=value`` items; the value may hold further equal signs, and empty means unknown."""
-    filters: dict[str, str] = {}
+def filters_of(items: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    """Read ``key=value`` items; the value may hold further equal signs, and empty means unknown.
+
+    The values of a key that stands several times are alternatives.
+    """
+    filters: dict[str, tuple[str, ...]] = {}
     for item in items or ():
         key, equals, value = item.partition("=")
         if not equals or not key.strip():
             sentence = f"--where {item!r} is not KEY=VALUE."
             raise UsageError(sentence, action="Write for example --where provider=aws.")
-        if key.strip() in filters:
-            sentence = f"--where names {key.strip()!r} twice."
-            raise UsageError(sentence, action="Give one value per key, and group by the key to see several.")
-        filters[key.strip()] = value
+        filters[key.strip()] = (*filters.get(key.strip(), ()), value)
     return filters

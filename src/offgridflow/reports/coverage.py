@@ -4,7 +4,7 @@ Every usage row counts with its cost weight and its lines; nothing is taken out 
 currencies are never added: every figure by cost stands per currency.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +13,7 @@ from offgridflow.domain.model import DECIMAL
 from offgridflow.domain.reasons import CoverageBucket
 from offgridflow.reports.figures import EXACT, Row, ratio, shares, total_of
 from offgridflow.reports.records import records
-from offgridflow.reports.scope import EMISSIONS, Scope, scope_of
+from offgridflow.reports.scope import EMISSIONS, Filters, Scope, scope_of
 from offgridflow.reports.totals import COST_WEIGHT, UNKNOWN_PROVENANCE, USAGE_STATUSES, Provenance
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def coverage(
     con: "duckdb.DuckDBPyConnection",
     date_from: str | None = None,
     date_to: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
     *,
     provenance: Provenance = UNKNOWN_PROVENANCE,
     view: str = EMISSIONS,

@@ -16,7 +16,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.domain.trace import TermKind
 from offgridflow.reports.figures import plain
 from offgridflow.reports.records import product, records, sku_of
-from offgridflow.reports.scope import scope_of
+from offgridflow.reports.scope import Filters, scope_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -99,7 +99,7 @@ def explain_cell(
     con: "duckdb.DuckDBPyConnection",
     explainer: Explainer,
     name: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
     *,
     date_from: str | None = None,
     date_to: str | None = None,

@@ -1,13 +1,12 @@
 """Coverage and assumptions at a glance: what a page shows beside every total. Reads rows or a rollup alike."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from offgridflow.domain.model import DECIMAL
 from offgridflow.reports.figures import Row, ratio, total_of
 from offgridflow.reports.records import records
-from offgridflow.reports.scope import EMISSIONS, scope_of
+from offgridflow.reports.scope import EMISSIONS, Filters, scope_of
 from offgridflow.reports.totals import COST_WEIGHT
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def glance(
     con: "duckdb.DuckDBPyConnection",
     date_from: str | None = None,
     date_to: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
     *,
     view: str = EMISSIONS,
 ) -> Glance:

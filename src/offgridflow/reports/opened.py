@@ -1,6 +1,6 @@
 """A ledger opened for reading: the small Python API behind ``offgridflow.open``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +11,7 @@ from arro3.core import Table
 from offgridflow.domain.errors import UsageError
 from offgridflow.ledger import Ledger
 from offgridflow.reports.coverage import CoverageReport, coverage
+from offgridflow.reports.scope import Filters
 from offgridflow.reports.totals import Provenance, Report, report
 from offgridflow.reports.whatif import RERATED, RateFunction, rerate
 
@@ -43,7 +44,7 @@ class OpenLedger:
         by: Sequence[str] = (),
         date_from: str | None = None,
         date_to: str | None = None,
-        where: Mapping[str, str] | None = None,
+        where: Filters | None = None,
     ) -> Report:
         """Return totals by keys; see ``offgridflow.reports.totals.report``."""
         return report(self.con, by, date_from, date_to, where, provenance=self.provenance)
@@ -55,7 +56,7 @@ class OpenLedger:
         by: Sequence[str] = (),
         date_from: str | None = None,
         date_to: str | None = None,
-        where: Mapping[str, str] | None = None,
+        where: Filters | None = None,
     ) -> Report:
         """Return totals by keys as another rate card would have them; nothing is stored.
 
@@ -69,7 +70,7 @@ class OpenLedger:
         self,
         date_from: str | None = None,
         date_to: str | None = None,
-        where: Mapping[str, str] | None = None,
+        where: Filters | None = None,
     ) -> CoverageReport:
         """Return what was estimated, how, and what was not; see ``offgridflow.reports.coverage.coverage``."""
         return coverage(self.con, date_from, date_to, where, provenance=self.provenance)

@@ -1,6 +1,5 @@
 """The rate card of the ledger: what each SKU costs in energy and carbon per unit, and how far each group moves it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -9,7 +8,7 @@ from offgridflow.domain.errors import UsageError
 from offgridflow.domain.model import DECIMAL
 from offgridflow.reports.figures import EXACT, Row
 from offgridflow.reports.records import records
-from offgridflow.reports.scope import scope_of
+from offgridflow.reports.scope import Filters, Key, one_of, scope_of, values_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,21 +65,23 @@ class RateCard:
 
 def rate_card(
     con: "duckdb.DuckDBPyConnection",
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
     search: str | None = None,
 ) -> RateCard:
     """Return the distinct rates behind the live rows of the ledger.
 
-    ``where`` maps RATE_KEYS to values (empty matches unknown); ``search`` is a part of a meter, service, SKU id or
-    description, without regard to case.
+    ``where`` maps RATE_KEYS to a value or several (empty matches unknown); ``search`` is a part of a meter, service,
+    SKU id or description, without regard to case.
     """
-    parts, values = ["true"], []
-    for key, value in (where or {}).items():
+    parts: list[str] = ["true"]
+    values: list[object] = []
+    for key, wanted in (where or {}).items():
         if key not in RATE_KEYS:
             sentence = f"{key!r} is not a key that rates know."
             raise UsageError(sentence, action=f"Use one of: {', '.join(RATE_KEYS)}.")
-        parts.append(f"{key} IS NOT DISTINCT FROM nullif(?, '')")
-        values.append(value)
+        condition, bound = one_of(Key(key, key), values_of(wanted))
+        parts.append(condition)
+        values.extend(bound)
     if search is not None:
         parts.append("contains(lower(concat_ws(' ', sku_meter, service_name, sku_id, description)), lower(?))")
         values.append(search)
@@ -120,7 +121,7 @@ def sensitivity(
     con: "duckdb.DuckDBPyConnection",
     date_from: str | None = None,
     date_to: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
 ) -> Sensitivity:
     """Return the sensitivity of the usage rows to each group; the arguments are those of ``totals.report``."""
     condition, values = scope_of(date_from, date_to, where or {}).where("usage")

@@ -5,12 +5,12 @@ and which of billed cost, effective cost and zero is the greatest. So the cost w
 weights of its rows, and ``totals.report`` may read a rollup in place of the rows: every figure is equal to the digit.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from offgridflow.domain.model import DECIMAL
-from offgridflow.reports.scope import TAG_PREFIX, Days, GroupKey, days_of, key_of
+from offgridflow.reports.scope import TAG_PREFIX, Days, Filters, GroupKey, days_of, key_of
 from offgridflow.reports.totals import REPORT_IMPACTS
 
 ROLLUP_KEYS: Final = (
@@ -73,7 +73,7 @@ def answers(
     by: Sequence[str],
     date_from: str | None,
     date_to: str | None,
-    where: Mapping[str, str],
+    where: Filters,
     tag_keys: Sequence[str] = (),
 ) -> bool:
     """Return whether a rollup answers this question: known keys only, and whole months.

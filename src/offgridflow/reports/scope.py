@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -47,9 +47,15 @@ EMISSIONS: Final = "emissions"
 
 Part = Literal["all", "usage", "excluded"]
 
+Filters = Mapping[str, str | tuple[str, ...]]
+"""Values by key: a row passes that has the value, or one of the values, of every key. Empty means unknown (null)."""
+
+_IN_UTC: Final = "make_timestamp(epoch_us(charge_period_start))"
+"""The wall clock of UTC; ``AT TIME ZONE`` says the same at twice the cost."""
+
 _EXPRESSIONS: Final[dict[GroupKey, str]] = {
-    GroupKey.MONTH: "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')",
-    GroupKey.DAY: "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m-%d')",
+    GroupKey.MONTH: f"strftime({_IN_UTC}, '%Y-%m')",
+    GroupKey.DAY: f"strftime({_IN_UTC}, '%Y-%m-%d')",
     GroupKey.INSTANCE_TYPE: "attributes.instance_type",
 }
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -119,10 +125,10 @@ def _day(text: str | None, *, last: bool) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which rows a report reads: days and equal values. A filter value that is empty matches unknown (null)."""
+    """Which rows a report reads: days and equal values, of a key any of several. An empty value matches unknown."""
 
     days: Days
-    filters: tuple[tuple[Key, str], ...]
+    filters: tuple[tuple[Key, tuple[str, ...]], ...]
     view: str = EMISSIONS
 
     def where(self, part: Part = "all") -> tuple[str, list[object]]:
@@ -137,9 +143,10 @@ class Scope:
         if self.days.last is not None:
             parts.append("charge_period_start < ?")
             values.append(_midnight(self.days.last + timedelta(days=1)))
-        for key, value in self.filters:
-            parts.append(f"{key.sql} IS NOT DISTINCT FROM nullif(?, '')")
-            values.extend((*key.parameters, value))
+        for key, wanted in self.filters:
+            condition, bound = one_of(key, wanted)
+            parts.append(condition)
+            values.extend(bound)
         return " AND ".join(parts) or "true", values
 
     @property
@@ -148,9 +155,41 @@ class Scope:
         return not self.filters and self.days == Days()
 
 
-def scope_of(date_from: str | None, date_to: str | None, where: Mapping[str, str], view: str = EMISSIONS) -> Scope:
+def scope_of(date_from: str | None, date_to: str | None, where: Filters, view: str = EMISSIONS) -> Scope:
     """Read the days and filters of a report."""
-    return Scope(days_of(date_from, date_to), tuple((key_of(name), value) for name, value in where.items()), view)
+    filters = tuple((key_of(name), values_of(wanted)) for name, wanted in where.items())
+    return Scope(days_of(date_from, date_to), filters, view)
+
+
+def filters_of(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return the filters that (key, value) pairs say: several values of one key are alternatives."""
+    filters: dict[str, tuple[str, ...]] = {}
+    for key, value in pairs:
+        known = filters.get(key, ())
+        filters[key] = known if value in known else (*known, value)
+    return filters
+
+
+def values_of(wanted: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values of a filter."""
+    return (wanted,) if isinstance(wanted, str) else wanted
+
+
+def one_of(key: Key, wanted: tuple[str, ...]) -> tuple[str, list[object]]:
+    """Return the SQL condition that ``key`` has one of these values, and its parameters.
+
+    Plain equality, which the engine pushes down into its scans; an empty value matches null.
+    """
+    known = [value for value in wanted if value]
+    parts: list[str] = []
+    if known:
+        parts.append(f"{key.sql} IN ({', '.join('?' * len(known))})" if len(known) > 1 else f"{key.sql} = ?")
+    if len(known) < len(wanted):
+        parts.append(f"{key.sql} IS NULL")
+    bound: list[object] = [*key.parameters, *known] if known else []
+    if len(known) < len(wanted):
+        bound.extend(key.parameters)
+    return f"({' OR '.join(parts) or 'false'})", bound
 
 
 def _midnight(day: date) -> datetime:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.model import DECIMAL
 from offgridflow.domain.reasons import Status
-from offgridflow.reports.figures import Row, ratio, shares
+from offgridflow.reports.figures import Row, ratio, shares, total_of
 from offgridflow.reports.records import has_table, records
-from offgridflow.reports.scope import EMISSIONS, TIME_KEYS, GroupKey, Key, Scope, keys_of, scope_of
+from offgridflow.reports.scope import EMISSIONS, TIME_KEYS, Filters, GroupKey, Key, Scope, keys_of, scope_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,7 +92,7 @@ def report(
     by: Sequence[str] = (),
     date_from: str | None = None,
     date_to: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
     *,
     provenance: Provenance = UNKNOWN_PROVENANCE,
     view: str = EMISSIONS,
@@ -100,17 +100,17 @@ def report(
     """Return totals of the usage rows by the keys ``by``, largest footprint first (by time where a key is a time).
 
     ``date_from`` and ``date_to`` are YYYY-MM or YYYY-MM-DD, charge days in UTC, inclusive. ``where`` maps keys to
-    values; ``view`` is where the rows are read from. Raises UsageError for a key or date that is not known.
+    a value or several; ``view`` is where the rows are read from. Raises UsageError for a key or date that is not known.
     """
     keys = keys_of(by)
     scope = scope_of(date_from, date_to, where or {}, view)
-    levels = _levels(con, keys, scope)
-    currencies = levels[_CURRENCY]
-    overall = levels[_ALL][0]
+    groups = _groups(con, keys, scope)
+    currencies = _by_currency(groups)
+    overall = _added(currencies)
     return Report(
         keys=tuple(key.name for key in keys),
-        rows=_sorted([_row(keys, line) for line in levels[_GROUP if keys else _CURRENCY]], keys),
-        total=tuple(_row((), line) for line in sorted(currencies, key=lambda line: str(line["billing_currency"]))),
+        rows=_sorted([_row(keys, line) for line in groups], keys),
+        total=tuple(_row((), line) for line in currencies),
         impact_total=_impacts(overall),
         excluded=_excluded(con, scope),
         quarantined=_quarantined(con, scope),
@@ -119,42 +119,57 @@ def report(
     )
 
 
-_GROUP, _CURRENCY, _ALL = 0, 1, 2
 _Line = dict[str, Any]
 
 
-def _levels(con: "duckdb.DuckDBPyConnection", keys: Sequence[Key], scope: Scope) -> dict[int, list[_Line]]:
-    """Return the sums at three levels (group, currency, all) from one scan."""
+def _groups(con: "duckdb.DuckDBPyConnection", keys: Sequence[Key], scope: Scope) -> list[_Line]:
+    """Return the sums by keys and currency. Planning three levels in the engine costs more than adding here."""
     names = [f"k{index}" for index in range(len(keys))]
     selected = "".join(f"{key.sql} AS {name}, " for key, name in zip(keys, names, strict=True))
     condition, values = scope.where("usage")
-    grouping = ", ".join(names)
-    sets = f"({grouping}, billing_currency), (billing_currency), ()" if names else "(billing_currency), ()"
-    level = f"grouping(billing_currency) + grouping({names[0]})" if names else "1 + grouping(billing_currency)"
+    grouping = ", ".join((*names, "billing_currency"))
     sql = (
         f"WITH base AS (SELECT {selected}{_BASE} FROM {scope.view} WHERE {condition}) "
-        f"SELECT {level} AS level, {grouping + ', ' if names else ''}billing_currency, {_SUMS} "
-        f"FROM base GROUP BY GROUPING SETS ({sets})"
+        f"SELECT {grouping}, {_SUMS} FROM base GROUP BY {grouping}"
     )
     parameters = [value for key in keys for value in key.parameters]
-    levels: dict[int, list[_Line]] = {_GROUP: [], _CURRENCY: [], _ALL: []}
-    for line in records(con, sql, [*parameters, *values]):
-        levels[line["level"]].append(line)
-    return levels
+    return records(con, sql, [*parameters, *values])
+
+
+def _by_currency(groups: Sequence[_Line]) -> list[_Line]:
+    """Return the sums of each currency, in the order of their names."""
+    lines: dict[str | None, list[_Line]] = {}
+    for line in groups:
+        lines.setdefault(line["billing_currency"], []).append(line)
+    return [{**_added(lines[name]), "billing_currency": name} for name in sorted(lines, key=str)]
+
+
+def _added(lines: Sequence[_Line]) -> _Line:
+    """Return the sums of several lines; of none, sums are unknown and counts and weights are zero."""
+    known = [line[_ALL_MARKET] for line in lines if line[_ALL_MARKET] is not None]
+    return {
+        **{name: total_of([line[name] for line in lines]) for name in _NULLABLE},
+        **{name: sum((line[name] for line in lines), 0) for name in _COUNTS},
+        **{name: total_of([line[name] for line in lines]) or Decimal(0) for name in _WEIGHTS},
+        _ALL_MARKET: all(known) if known else None,
+    }
 
 
 _RATED: Final = "total_kgco2e IS NOT NULL"
-_ALL_MARKET: Final = f"bool_and(operational_market_kgco2e IS NOT NULL) FILTER ({_RATED})"
+_ALL_MARKET: Final = "knows_all_market"
+"""Whether the market-based figure of every rated row is known; None where no row is rated."""
 _BASE: Final = (
     f"billing_currency, status, line_items, billed_cost, effective_cost, {COST_WEIGHT} AS weight, "
     + ", ".join(f"{name}::{DECIMAL} AS {name}" for name in REPORT_IMPACTS)
 )
-_PLAIN_SUMS: Final = tuple(name for name in REPORT_IMPACTS if name != "operational_market_kgco2e")
+_NULLABLE: Final = (*REPORT_IMPACTS, "billed_cost", "effective_cost", "with_market", "with_water")
+_WEIGHTS: Final = tuple(f"cost_{name}" for name in USAGE_STATUSES)
+_COUNTS: Final = ("line_items", *(f"lines_{name}" for name in USAGE_STATUSES))
 _SUMS: Final = ", ".join(
     [
-        *(f"sum({name}) AS {name}" for name in (*_PLAIN_SUMS, "billed_cost", "effective_cost")),
+        *(f"sum({name}) AS {name}" for name in (*REPORT_IMPACTS, "billed_cost", "effective_cost")),
         "coalesce(sum(line_items), 0)::BIGINT AS line_items",
-        f"CASE WHEN {_ALL_MARKET} THEN sum(operational_market_kgco2e) END AS operational_market_kgco2e",
+        f"bool_and(operational_market_kgco2e IS NOT NULL) FILTER ({_RATED}) AS {_ALL_MARKET}",
         "sum(operational_location_kgco2e) FILTER (operational_market_kgco2e IS NOT NULL) AS with_market",
         "sum(energy_kwh) FILTER (water_l IS NOT NULL) AS with_water",
         *(f"coalesce(sum(weight) FILTER (status = '{name}'), 0) AS cost_{name}" for name in USAGE_STATUSES),
@@ -169,6 +184,8 @@ _SUMS: Final = ", ".join(
 def _impacts(line: _Line) -> Row:
     """Return the impacts of a line; a coverage is None where nothing is estimated, 0 where nothing is known."""
     impacts: Row = {name: line[name] for name in REPORT_IMPACTS}
+    if not line[_ALL_MARKET]:
+        impacts["operational_market_kgco2e"] = None
     location, energy = line["operational_location_kgco2e"], line["energy_kwh"]
     impacts[MARKET_COVERAGE] = ratio(line["with_market"] or 0, location)
     impacts[WATER_COVERAGE] = ratio(line["with_water"] or 0, energy)
@@ -204,10 +221,7 @@ def _coverage(currencies: Sequence[_Line], overall: _Line) -> dict[str, object]:
     """Return shares by cost weight and by lines; by cost only per currency where there are several."""
     names = [status.value for status in USAGE_STATUSES]
     lines = shares([overall[f"lines_{name}"] for name in names])
-    per_currency = [
-        {"billing_currency": line["billing_currency"], **_cost_shares(line, names)}
-        for line in sorted(currencies, key=lambda line: str(line["billing_currency"]))
-    ]
+    per_currency = [{"billing_currency": line["billing_currency"], **_cost_shares(line, names)} for line in currencies]
     single = _cost_shares(currencies[0], names) if len(currencies) == 1 else dict.fromkeys(names)
     coverage: dict[str, object] = {"cost": single, "line_items": dict(zip(names, lines, strict=True))}
     if len(currencies) > 1:
@@ -235,7 +249,7 @@ _QUARANTINE_KEYS: Final = frozenset({GroupKey.SOURCE.value, GroupKey.BILLING_PER
 def _quarantined(con: "duckdb.DuckDBPyConnection", scope: Scope) -> dict[str, dict[str, object]] | None:
     """Return the unreadable lines by reason; None where the filters ask for what an unreadable line does not tell."""
     names = {key.name for key, _ in scope.filters}
-    if not has_table(con, "quarantine") or scope.days.first or scope.days.last or not names <= _QUARANTINE_KEYS:
+    if scope.days.first or scope.days.last or not names <= _QUARANTINE_KEYS or not has_table(con, "quarantine"):
         return None
     condition, values = scope.where()
     rows = con.execute(

@@ -15,7 +15,7 @@ from offgridflow.reports.figures import Row, difference
 from offgridflow.reports.moved import MONTH, MOVED, Changed, Move, cost_row, costs, fill_moved, moves
 from offgridflow.reports.prices import NO_PRICES, PRICE_MEANINGS, paid
 from offgridflow.reports.records import records, sku_of
-from offgridflow.reports.scope import scope_of
+from offgridflow.reports.scope import Filters, scope_of
 from offgridflow.reports.swap import Change, unchanged
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
 
@@ -104,7 +104,7 @@ def what_if(  # noqa: PLR0913  a report's question and the change
     rate_of: RateFunction,
     change: Change,
     by: Sequence[str] = (),
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
     *,
     date_from: str | None = None,
     date_to: str | None = None,

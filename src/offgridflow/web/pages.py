@@ -17,7 +17,7 @@ from offgridflow import __version__
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs, parts_of
 from offgridflow.api.guard import SESSION_COOKIE
-from offgridflow.api.params import Strict, filters_of
+from offgridflow.api.params import Strict, pairs_of
 from offgridflow.api.problems import TITLES, ApiError, Code, Problem, problem_of
 from offgridflow.web import words
 from offgridflow.web.links import View
@@ -51,7 +51,7 @@ class PageQuery(Strict):
     def view(self) -> View:
         """Return the view; an unknown metric counts as the first."""
         metric = self.metric if self.metric in METRICS else "carbon"
-        where = tuple(sorted(filters_of([item for item in self.where if "=" in item]).items()))
+        where = pairs_of([item for item in self.where if "=" in item])
         first, last = (value[:7] if value else None for value in (self.from_, self.to))
         return View(first, last, self.by.split(",")[0].strip() or "provider", metric, where)
 

@@ -26,6 +26,7 @@ from offgridflow.cli.session import kitchen, open_ledger
 from offgridflow.domain.errors import UsageError
 from offgridflow.reports.calibrate import Calibration, calibrate
 from offgridflow.reports.market import TOTAL_MARKET, MarketReport, market_report
+from offgridflow.reports.scope import Filters
 from offgridflow.reports.totals import Provenance, Report
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 ORDER = 30
 DEFAULT_KEYS = "provider,service_name"
 
-_Question = tuple[Sequence[str], str | None, str | None, Mapping[str, str]]
+_Question = tuple[Sequence[str], str | None, str | None, Filters]
 
 
 def register(app: typer.Typer) -> None:

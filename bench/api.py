@@ -345,7 +345,7 @@ def main() -> None:
             committer.join()
         print(f"{HEAVY_CLIENTS} clients that ask for resources and days without a pause")
         run_clients(heavy_client, HEAVY_CLIENTS, ports, min(chosen.seconds, 15)).show()
-        for form in ("csv",):
+        for form in ("csv", "arrow"):
             stream(base, watched, form, chosen.stream_mb * 1_000_000)
     finally:
         echo.terminate()

@@ -143,7 +143,10 @@ def _application(parts: Parts) -> FastAPI:
         minimum_size=1024,
         compresslevel=4,
         thread_minimum_size=_PACKED_IN_THREAD_BYTES,
-        exclude_content_types=(*DEFAULT_EXCLUDED_CONTENT_TYPES, MEDIA_TYPES[Form.PARQUET]),
+        exclude_content_types=(
+            *DEFAULT_EXCLUDED_CONTENT_TYPES,
+            *(MEDIA_TYPES[form] for form in (Form.PARQUET, Form.ARROW)),
+        ),
     )
     _document(app)
     return app

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from offgridflow.api.formats import Form
+from offgridflow.api.formats import Form, write_arrow
 from offgridflow.reports.focus import focus_query
 from offgridflow.reports.scope import Scope
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 65_536
 MEMORY_MIB: Final = 256
-_COPY_OPTIONS: Final = {
+_COPY_OPTIONS: Final[dict[Form, str]] = {
     Form.CSV: "FORMAT csv, HEADER",
     Form.NDJSON: "FORMAT json",
     Form.PARQUET: "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 61440",
 }
+"""What the engine writes by itself; an Arrow stream is written from its batches."""
 
 
 class Export:
@@ -39,7 +40,7 @@ class Export:
         edition: the version.
         restriction: which rows may be seen.
         scope: which rows are wanted.
-        form: csv, ndjson or parquet.
+        form: csv, ndjson, parquet or arrow.
         service: gives a slot, and says how long an export may take.
 
     """
@@ -50,7 +51,7 @@ class Export:
         self._gate = gate = service.exports
         self._seconds = service.settings.export_seconds
         self._is_closed = False
-        self._error: duckdb.Error | None = None
+        self._error: duckdb.Error | OSError | None = None
         with contextlib.ExitStack() as undone:
             gate.try_enter()
             undone.callback(gate.leave)
@@ -59,7 +60,7 @@ class Export:
             self._con.execute("SET TimeZone = 'UTC'")
             edition.attach_to(self._con, restriction)
             self._sql, self._values = focus_query(scope, for_spreadsheets=form is Form.CSV)
-            self._options = _COPY_OPTIONS[form]
+            self._options = _COPY_OPTIONS.get(form)
             undone.pop_all()
 
     def __iter__(self) -> Generator[bytes, None, None]:
@@ -94,8 +95,12 @@ class Export:
 
     def _write(self, pipe: Path, holder: int) -> None:
         try:
-            self._con.execute(f"COPY ({self._sql}) TO '{pipe}' ({self._options})", self._values)
-        except duckdb.Error as error:
+            if self._options is None:
+                with pipe.open("wb", CHUNK_BYTES) as target:
+                    write_arrow(self._con.sql(self._sql, params=self._values), target)
+            else:
+                self._con.execute(f"COPY ({self._sql}) TO '{pipe}' ({self._options})", self._values)
+        except (duckdb.Error, OSError) as error:
             self._error = error
         finally:
             os.close(holder)

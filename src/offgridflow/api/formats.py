@@ -1,16 +1,18 @@
-"""How answers leave: JSON with full decimals, CSV that no spreadsheet runs, NDJSON, Parquet."""
+"""How answers leave: JSON with full decimals, CSV that no spreadsheet runs, NDJSON, Parquet, Arrow IPC streams."""
 
 import csv
 import io
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import duckdb
+from arro3.io import write_ipc_stream
 
 from offgridflow.api.problems import ApiError, Code
 from offgridflow.domain.model import DECIMAL
@@ -26,6 +28,7 @@ class Form(StrEnum):
     CSV = "csv"
     NDJSON = "ndjson"
     PARQUET = "parquet"
+    ARROW = "arrow"
 
 
 MEDIA_TYPES: Final[dict[Form, str]] = {
@@ -33,6 +36,7 @@ MEDIA_TYPES: Final[dict[Form, str]] = {
     Form.CSV: "text/csv",
     Form.NDJSON: "application/x-ndjson",
     Form.PARQUET: "application/vnd.apache.parquet",
+    Form.ARROW: "application/vnd.apache.arrow.stream",
 }
 _OF_MEDIA: Final = {media: form for form, media in MEDIA_TYPES.items()}
 _RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
@@ -57,7 +61,7 @@ def chosen_form(given: Form | None, accept: str | None, default: Form = Form.JSO
     raise ApiError(
         Code.NOT_ACCEPTABLE,
         "Accept names no format that this server writes.",
-        action=f"Use one of: {', '.join(_OF_MEDIA)}; or ?format=json|csv|ndjson|parquet.",
+        action=f"Use one of: {', '.join(_OF_MEDIA)}; or ?format={'|'.join(Form)}.",
     )
 
 
@@ -85,7 +89,7 @@ def rendered(form: Form, shape: Record, records: Sequence[Record]) -> bytes:
         return to_csv(records).encode()
     if form is Form.NDJSON:
         return "".join(to_json(jsonable(record), indent=None) + "\n" for record in records).encode()
-    return to_parquet(records)
+    return to_parquet(records) if form is Form.PARQUET else to_arrow(records)
 
 
 def jsonable(value: object) -> object:
@@ -128,12 +132,38 @@ def _safe(text: str) -> str:
 
 def to_parquet(records: Sequence[Record]) -> bytes:
     """Return records as a Parquet file: DECIMAL(38,15) for figures, BIGINT for counts, texts, nested values as JSON."""
+    with _table(records) as con, tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        con.execute("COPY given TO ? (FORMAT parquet, COMPRESSION zstd)", [str(path)])
+        return path.read_bytes()
+
+
+def to_arrow(records: Sequence[Record]) -> bytes:
+    """Return records as an Arrow IPC stream, in the types of ``to_parquet``."""
+    out = io.BytesIO()
+    with _table(records) as con:
+        write_arrow(con.sql("FROM given"), out)
+    return out.getvalue()
+
+
+def write_arrow(relation: duckdb.DuckDBPyRelation, target: IO[bytes]) -> None:
+    """Write the rows of a query as an Arrow IPC stream, batch by batch. Raises duckdb.Error and OSError."""
+    try:
+        write_ipc_stream(relation, target)
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise duckdb.OperationalError(str(error)) from error  # arro3 wraps what the engine raises in mid-stream
+
+
+@contextmanager
+def _table(records: Sequence[Record]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a connection with the records in the table ``given``."""
     names = list(dict.fromkeys(name for record in records for name in record)) or ["empty"]
     columns = {name: [record.get(name) for record in records] for name in names}
     kinds = {name: _kind(values) for name, values in columns.items()}
     definition = ", ".join(f"{_quoted(name)} {kind}" for name, kind in kinds.items())
-    with duckdb.connect() as con, tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.parquet"
+    with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         con.execute(f"CREATE TABLE given ({definition})")
         if records:
@@ -142,8 +172,7 @@ def to_parquet(records: Sequence[Record]) -> bytes:
                 f"INSERT INTO given SELECT {values}",
                 [[_stored(value) for value in column] for column in columns.values()],
             )
-        con.execute("COPY given TO ? (FORMAT parquet, COMPRESSION zstd)", [str(path)])
-        return path.read_bytes()
+        yield con
 
 
 def _quoted(name: str) -> str:

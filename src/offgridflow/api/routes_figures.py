@@ -118,18 +118,18 @@ def activities(reader: Reader, query: Annotated[params.ActivitiesQuery, Query()]
 
 _STREAMS: Final[dict[str, Any]] = {
     "description": "FOCUS 1.2 names, and ours with the prefix x_.",
-    "content": {MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in (Form.CSV, Form.NDJSON, Form.PARQUET)},
+    "content": {MEDIA_TYPES[form]: {"schema": {"type": "string"}} for form in Form if form is not Form.JSON},
 }
 
 
 @router.get("/export", responses={200: _STREAMS, **problems(422, 503)}, response_class=Response)
 def export(reader: Reader, query: Annotated[params.ExportQuery, Query()]) -> Response:
-    """All rows as FOCUS with x_ columns, streamed in constant memory; CSV unless Parquet or NDJSON is asked for."""
+    """All rows as FOCUS with x_ columns, streamed in constant memory; CSV unless another format is asked for."""
     question = query.question()
     scope = scope_of(question.date_from, question.date_to, question.filters)
     form = chosen_form(query.format, reader.request.headers.get("accept"), Form.CSV)
     if form is Form.JSON:
-        raise params.usage(parameter="format", sentence="An export is csv, ndjson or parquet.")
+        raise params.usage(parameter="format", sentence="An export is csv, ndjson, parquet or arrow.")
     edition = reader.edition(query)
     stream = Export(edition, reader.caller.restriction, scope, form, reader.service)
     headers = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SWITCH_SECONDS: Final = 0.001
 """How long a thread that makes an answer may hold up the one that sends them; Python's own 5 ms, for each of several
 threads, is more than an answer from memory takes."""
-_EXTRA: Final = frozenset({"fastapi", "jinja2", "starlette", "uvicorn", "anyio"})
+_EXTRA: Final = frozenset({"arro3.io", "fastapi", "jinja2", "starlette", "uvicorn", "anyio"})
 
 
 def serve(settings: "Settings", ledger_uri: str | None = None) -> None:

@@ -1,5 +1,7 @@
 """Who may see what: tokens, scopes, restrictions, sessions, hosts, other sites, and how often."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -200,6 +202,38 @@ def test_only_the_hash_of_a_token_is_kept(serve: Serve, tmp_path: Path) -> None:
     for secret in (token, token.rpartition("_")[2], session):
         assert secret.encode() not in kept
     assert token not in str(tokens.list())
+
+
+def test_a_token_that_another_process_revokes_opens_nothing_from_then_on(serve: Serve, tmp_path: Path) -> None:
+    """What the guard remembers of tokens lasts until the file changes, by whatever hand; taking the file away too."""
+    client = serve()
+    record, token = server_of(client).parts.tokens.create("seen")
+    assert client.get("/api/v1/sources", headers=bearer(token)).status_code == 200
+    _, other = server_of(client).parts.tokens.create("other")
+    path = tmp_path / "state.sqlite"
+    script = (
+        "import sys, pathlib; from offgridflow.api.state import State; from offgridflow.api.tokens import Tokens; "
+        "print(Tokens(State(pathlib.Path(sys.argv[1]))).revoke(sys.argv[2]))"
+    )
+    told = subprocess.run([sys.executable, "-c", script, str(path), record.token_id], capture_output=True, check=True)
+    assert told.stdout.strip() == b"True"
+    assert client.get("/api/v1/sources", headers=bearer(token)).status_code == 401
+    assert client.get("/api/v1/sources", headers=bearer(other)).status_code == 200
+    for each in tmp_path.glob("state.sqlite*"):
+        each.unlink()
+    assert client.get("/api/v1/sources", headers=bearer(other)).status_code == 401
+
+
+def test_a_server_for_others_opens_to_nobody_when_its_last_token_ends(serve: Serve) -> None:
+    """Beyond loopback the end of all tokens, by time or revocation, never makes everybody the machine's user."""
+    client = serve(host="0.0.0.0", hosts=("carbon.example",))  # noqa: S104  it listens on loopback here
+    tokens = server_of(client).parts.tokens
+    record, token = tokens.create("the only one")
+    headers = {"Host": "carbon.example"}
+    assert client.get("/api/v1/sources", headers={**headers, **bearer(token)}).status_code == 200
+    assert tokens.revoke(record.token_id)
+    for host in ("carbon.example", "localhost"):
+        assert client.get("/api/v1/sources", headers={"Host": host}).status_code == 401
 
 
 def test_without_a_token_the_server_binds_to_this_machine_only(ledger: Path, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ def test_tables_come_as_arrow_with_exact_figures(api: ApiClient, tmp_path: Path)
         assert rows == [("222", Decimal("7.30")), ("333", Decimal("8.70"))]
         path = client.export(tmp_path / "rows.parquet", Cells(where={"sub_account_id": "333"}))
         assert con.execute(f"SELECT count(*) FROM '{path}'").fetchall() == [(2,)]
+    both = client.report(["sub_account_id"], Cells(where={"sub_account_id": ("222", "333"), "provider": "aws"}))
+    assert [row["sub_account_id"] for row in both["rows"]] == ["222", "333"]
     report = client.report(["sub_account_id"], Cells("2025-06", "2025-06"))
     assert {row["billed_cost"] for row in report["rows"]} == {Decimal("7.3"), Decimal("8.7")}
     assert client.rates(search="m5").num_rows > 0

@@ -9,16 +9,23 @@ from typing import Any
 
 import duckdb
 import pytest
+from arro3.core import Table
+from arro3.io import read_ipc_stream
 from hypothesis import HealthCheck, given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from offgridflow.api.access import UNRESTRICTED, Restriction
+from offgridflow.api.params import Filtered
+from offgridflow.api.service import Question
 from offgridflow.cli.main import run
 from offgridflow.reports.opened import open_ledger
 from offgridflow.reports.rollup import answers
+from offgridflow.reports.scope import GroupKey
 from offgridflow.reports.totals import report
 from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, server_of
+
+ARROW = "application/vnd.apache.arrow.stream"
 
 
 def decimals(text: str) -> Any:  # noqa: ANN401  any JSON
@@ -89,7 +96,7 @@ def test_totals_equal_an_independent_sum_over_the_bill(api: ApiClient) -> None:
 
 
 def test_formats_hold_the_same_figures(api: ApiClient, tmp_path: Path) -> None:
-    """JSON, NDJSON, CSV and Parquet of one question hold equal rows, by ?format= and by Accept."""
+    """JSON, NDJSON, CSV, Parquet and Arrow of one question hold equal rows, by ?format= and by Accept."""
     ask = "/api/v1/emissions?by=region_id"
     rows = decimals(api.get(ask).text)["rows"]
     lines = api.get(ask, headers={"Accept": "application/x-ndjson"})
@@ -102,6 +109,11 @@ def test_formats_hold_the_same_figures(api: ApiClient, tmp_path: Path) -> None:
     with duckdb.connect() as con:
         stored = con.execute(f"SELECT region_id, total_kgco2e FROM '{tmp_path}/rows.parquet'").fetchall()
     assert stored == [(each["region_id"], each["total_kgco2e"]) for each in rows]
+    for arrow in (api.get(f"{ask}&format=arrow"), api.get(ask, headers={"Accept": ARROW})):
+        assert arrow.headers["content-type"] == ARROW
+        batches = Table.from_arrow(read_ipc_stream(io.BytesIO(arrow.content)))
+        assert batches.column("total_kgco2e").to_pylist() == [each["total_kgco2e"] for each in rows]
+        assert batches.column("region_id").to_pylist() == [each["region_id"] for each in rows]
 
 
 def test_etag_answers_304_until_the_question_changes(api: ApiClient) -> None:
@@ -226,6 +238,66 @@ def test_services_filter_by_exact_value(api: ApiClient) -> None:
     rows = api.get("/api/v1/emissions", params={"by": "service_name", "where": f"service_name={EC2}"}).json()["rows"]
     assert [row["service_name"] for row in rows] == [EC2]
     assert api.get("/api/v1/emissions", params={"where": "service_name="}).json()["rows"] == []
+
+
+def test_several_values_of_a_key_are_alternatives(api: ApiClient) -> None:
+    """A key may stand several times, by its name or in where: rows with one of its values count, each once."""
+    whole = decimals(api.get("/api/v1/emissions?by=region_id").text)
+    wanted = {"us-east-1", "eu-north-1"}
+    expected = [row for row in whole["rows"] if row["region_id"] in wanted]
+    for question in (
+        "region_id=us-east-1&region_id=eu-north-1",
+        "where=region_id=us-east-1&where=region_id=eu-north-1",
+        "region_id=us-east-1&where=region_id=eu-north-1&where=region_id=us-east-1",
+    ):
+        found = decimals(api.get(f"/api/v1/emissions?by=region_id&{question}").text)
+        assert found["rows"] == expected, question
+        lines = api.get(f"/api/v1/export?format=ndjson&{question}").text.splitlines()
+        assert {json.loads(line)["RegionId"] for line in lines} == wanted
+    both = api.get("/api/v1/emissions?by=region_id&region_id=us-east-1&sub_account_id=333").json()
+    assert both["rows"] == []
+    rates = api.get("/api/v1/rates?where=region_id=us-east-1&where=region_id=eu-north-1").json()["rates"]
+    assert {rate["region_id"] for rate in rates} == wanted
+    unknown = api.get("/api/v1/emissions?by=region_id&region_id=us-east-1&region_id=").json()["rows"]
+    assert {row["region_id"] for row in unknown} <= {"us-east-1", None}
+
+
+def test_every_key_of_reports_is_a_parameter() -> None:
+    """What a report can group by, a question can be filtered by under the same name."""
+    assert {key.value for key in GroupKey} <= set(Filtered.model_fields)
+
+
+def test_an_answer_in_any_format_is_kept_whatever_the_order_of_its_parameters(api: ApiClient) -> None:
+    """The second answer comes from memory with equal headers; the last of two values counts, as it does in a route."""
+    bodies = server_of(api).parts.service.bodies
+    first = api.get("/api/v1/emissions?by=resource_id,day&format=csv&limit=70")
+    hits = bodies.hits
+    again = api.get("/api/v1/emissions?limit=70&format=csv&by=resource_id,day")
+    assert bodies.hits > hits
+    ignored = {"date"}
+    assert {k: v for k, v in again.headers.items() if k not in ignored} == {
+        k: v for k, v in first.headers.items() if k not in ignored
+    }
+    assert again.content == first.content
+    one, two = (api.get(f"/api/v1/emissions?by=day&limit={a}&limit={b}").json()["rows"] for a, b in ((1, 2), (2, 1)))
+    assert (len(one), len(two)) == (2, 1)
+    packed, plain = (
+        api.get("/api/v1/emissions?by=resource_id,day&format=csv&limit=70", headers={"Accept-Encoding": accepted})
+        for accepted in ("br, gzip;q=0.5", "gzip;q=0")
+    )
+    assert (packed.headers.get("content-encoding"), plain.headers.get("content-encoding")) == ("gzip", None)
+    assert packed.content == plain.content
+
+
+def test_a_new_version_has_answered_what_was_asked_before_it_is_served(api: ApiClient) -> None:
+    """A commit makes no question slow that is asked again and again: its report is there when the version is."""
+    service = server_of(api).parts.service
+    question = Question(("provider", "month"), "2025-05", "2025-06")
+    edition = service.store.current()
+    service.report(edition, UNRESTRICTED, question)
+    service.reports.clear()
+    service.store.before_serving(edition)
+    assert any(repr(question) in key for key in list(service.reports.keys()))
 
 
 def test_an_answer_from_memory_is_the_answer(api: ApiClient) -> None:

@@ -44,6 +44,17 @@ class Cache(Generic[Value]):
         with self._lock:
             return [value for value, _ in self._values.values()]
 
+    def keys(self) -> list[str]:
+        """Return all keys, the one that was used last at the end."""
+        with self._lock:
+            return list(self._values)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._values.clear()
+            self._weight = 0
+
     def put(self, key: str, value: Value, weight: int) -> None:
         """Keep a value, unless it alone is too heavy."""
         if weight > self._capacity:

@@ -26,6 +26,7 @@ import duckdb
 from arro3.core import Table
 
 from offgridflow.domain.errors import OffGridFlowError, UsageError
+from offgridflow.reports.scope import Filters, values_of
 
 _PARQUET: Final = "application/vnd.apache.parquet"
 _JSON: Final = "application/json"
@@ -46,11 +47,14 @@ class ApiProblem(OffGridFlowError):  # noqa: N818  the word of RFC 9457
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """Which rows: months or days (inclusive), equal values, and a version of the ledger (None is the newest)."""
+    """Which rows: months or days (inclusive), equal values, and a version of the ledger (None is the newest).
+
+    ``where`` maps a key to a value or to several, of which a row must have one; an empty one means unknown.
+    """
 
     date_from: str | None = None
     date_to: str | None = None
-    where: Mapping[str, str] | None = None
+    where: Filters | None = None
     version: int | None = None
     as_of: datetime | None = None
 
@@ -60,7 +64,11 @@ class Cells:
         pairs = [(name, str(value)) for name, value in named.items() if value is not None]
         if self.as_of is not None:
             pairs.append(("as_of", self.as_of.isoformat()))
-        return pairs + [("where", f"{key}={value}") for key, value in (self.where or {}).items()]
+        return pairs + _where(self.where)
+
+
+def _where(filters: Filters | None) -> list[tuple[str, str]]:
+    return [("where", f"{key}={value}") for key, wanted in (filters or {}).items() for value in values_of(wanted)]
 
 
 EVERYTHING: Final = Cells()
@@ -100,10 +108,9 @@ class Client:
         """Return the whole report as JSON with Decimals: rows, total, excluded, coverage, factor set, version."""
         return self._json("/api/v1/emissions", [("by", ",".join(by)), ("limit", "10000"), *cells.pairs()])
 
-    def rates(self, where: Mapping[str, str] | None = None, search: str | None = None) -> Table:
+    def rates(self, where: Filters | None = None, search: str | None = None) -> Table:
         """Return the rate card, per ONE consumed unit."""
-        pairs = [("where", f"{key}={value}") for key, value in (where or {}).items()]
-        found = [*pairs, ("limit", "10000"), *([("search", search)] if search else [])]
+        found = [*_where(where), ("limit", "10000"), *([("search", search)] if search else [])]
         return self._table("/api/v1/rates", found)
 
     def coverage(self, cells: Cells = EVERYTHING) -> dict[str, Any]:

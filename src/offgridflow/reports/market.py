@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from offgridflow.reports.figures import EXACT, Row, Scalar
 from offgridflow.reports.reported import reported_rows
-from offgridflow.reports.scope import EMISSIONS
+from offgridflow.reports.scope import EMISSIONS, Filters
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def market_report(
     by: Sequence[str] = (),
     date_from: str | None = None,
     date_to: str | None = None,
-    where: Mapping[str, str] | None = None,
+    where: Filters | None = None,
     *,
     provenance: Provenance = UNKNOWN_PROVENANCE,
 ) -> MarketReport:

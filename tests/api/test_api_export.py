@@ -71,6 +71,17 @@ def test_an_export_streams_in_constant_memory(
     assert peak - before < 64 * 2**20
 
 
+@pytest.mark.parametrize("form", [Form.CSV, Form.ARROW])
+def test_an_export_that_fails_in_its_middle_is_cut_and_gives_its_slot_back(api: ApiClient, form: Form) -> None:
+    """What the engine cannot go on with ends the stream with an error, so that no half answer looks whole."""
+    service = server_of(api).parts.service
+    export = Export(service.store.current(), UNRESTRICTED, scope_of(None, None, {}), form, service)
+    export._sql, export._values = "SELECT range // (range - 900000) AS x FROM range(1000000)", []  # noqa: SLF001
+    with pytest.raises(duckdb.Error, match="Division by zero"):
+        list(export)
+    assert service.exports.running == 0
+
+
 def test_a_client_that_leaves_gives_the_slot_back(serve: Serve) -> None:
     """Closing an export in its middle ends the engine's work and frees the slot; past the slots it is 503."""
     client = serve()

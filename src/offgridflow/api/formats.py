@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
+from types import TracebackType
 from typing import IO, Final
 
 import duckdb
@@ -148,12 +149,20 @@ def to_arrow(records: Sequence[Record]) -> bytes:
 
 def write_arrow(relation: duckdb.DuckDBPyRelation, target: IO[bytes]) -> None:
     """Write the rows of a query as an Arrow IPC stream, batch by batch. Raises duckdb.Error and OSError."""
-    try:
+    with _Unwrapped():
         write_ipc_stream(relation, target)
-    except Exception as error:
-        if type(error) is not Exception:
-            raise
-        raise duckdb.OperationalError(str(error)) from error  # arro3 wraps what the engine raises in mid-stream
+
+
+class _Unwrapped:
+    """Turns the bare Exception in which arro3 wraps what ends a stream in its middle into an error of the engine."""
+
+    def __enter__(self) -> None:
+        """Nothing is to be done."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Raise duckdb.OperationalError instead of a bare Exception; all else goes on as it is."""
+        if kind is Exception:
+            raise duckdb.OperationalError(str(error)) from error
 
 
 @contextmanager

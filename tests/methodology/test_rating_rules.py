@@ -11,11 +11,11 @@ from offgridflow.domain.model import Rate, Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Group, Method, NotEstimatedReason, Status
 from offgridflow.factors.model import Facility, MachineType
-from offgridflow.methodology.demand import Component, Machine, Memory, NotRated, Storage, Tokens, Vcpu
+from offgridflow.methodology.demand import Component, Demand, Machine, Memory, NotRated, Storage, Tokens, Vcpu
 from offgridflow.methodology.machines import fallback_of, family_of, vcpu_of_name
 from offgridflow.methodology.pieces import Piece
 from offgridflow.methodology.rating import Rater, rate
-from offgridflow.methodology.reading import Reader
+from offgridflow.methodology.reading import Reader, Wanted
 from offgridflow.methodology.recipe import GridPrecedence, Profile, Recipe, RegionValue, SpendFactor, UserRate
 from offgridflow.methodology.user import spend_estimate
 
@@ -210,20 +210,21 @@ def test_accelerators_run_from_linear_half_to_tdp() -> None:
 
 def test_grs_draws_on_the_paired_regions_grid() -> None:
     """Copies in the paired region take that region's grid; where it is not named, the primary's, marked."""
-    sku = Sku("azure", "Storage", None, None, "x", None, "1 GB/Month", "westeurope")
     reader = Reader(SET, Recipe())
     copies = Span.exactly(3.0)
     made = reader.workshop.pieces(Storage(1.0, "hdd", copies, copies), "azure")
     assert not isinstance(made, NotRated)
     assert [piece.paired for piece in made] == [False, True]
     assert made[0].energy_kwh.central == made[1].energy_kwh.central
-    named = replace(sku, attributes=SkuAttributes(to_region="northeurope"))
-    place = reader._place("azure", "westeurope", None)  # noqa: SLF001  the pairing is not reachable from a bill alone
-    assert place is not None
-    site = reader._site(place, JUNE)  # noqa: SLF001  see above
-    assert site is not None
-    assert reader._paired(named, JUNE, place, site)[0].region_id == "northeurope"  # noqa: SLF001  see above
-    assert reader._paired(sku, JUNE, place, site)[1] == (Assumption.PAIRED_REGION_AS_PRIMARY,)  # noqa: SLF001  see above
+    demand = Demand(Method.STORAGE, (Storage(1.0, "hdd", copies, copies),))
+    alone = Wanted("azure", "westeurope", None, everywhere=False, period=JUNE, demand=demand)
+    named = reader.made(replace(alone, to_region="northeurope"))
+    assert not isinstance(named, NotRated)
+    assert [part.site.region_id for part in named.parts] == ["westeurope", "northeurope"]
+    unnamed = reader.made(alone)
+    assert not isinstance(unnamed, NotRated)
+    assert [part.site.region_id for part in unnamed.parts] == ["westeurope", "westeurope"]
+    assert Assumption.PAIRED_REGION_AS_PRIMARY in unnamed.assumptions
 
 
 def test_input_tokens_count_a_tenth() -> None:

@@ -11,6 +11,7 @@ _PROVIDER_WORDS = (
     ("gcp", ("gcp", "google")),
 )
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
 def provider_slug(name: str) -> str:
@@ -26,13 +27,25 @@ def provider_slug(name: str) -> str:
     return _NOT_SLUG.sub("-", lowered).strip("-") or "unknown"
 
 
+def canonical(content: object) -> str:
+    """Return the canonical JSON of ``content``: no blanks, sorted keys, ASCII.
+
+    Only None, bool, int, float, str, and lists, tuples and dicts of them are accepted; NaN and infinities raise
+    ValueError.
+    """
+    return _CANONICAL.encode(content)
+
+
 def digest_of(content: object) -> str:
     """Return the SHA-256 (hex, 64 characters) of the canonical JSON of ``content``.
 
-    Only None, bool, int, float, str, and lists, tuples and dicts of them are accepted, so that equal content has an
-    equal digest on every machine and in every process.
+    Equal content has an equal digest on every machine and in every process.
     """
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return digest_of_text(canonical(content))
+
+
+def digest_of_text(text: str) -> str:
+    """Return the SHA-256 (hex, 64 characters) of a text that is canonical JSON already."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -7,6 +7,7 @@ one machine. Units are read by ``domain/units.py``.
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from offgridflow.domain.model import Sku
@@ -24,7 +25,7 @@ from offgridflow.methodology.aws_other import (
     TABLES,
     TRANSFER,
 )
-from offgridflow.methodology.aws_parts import Outcome, Reading, first
+from offgridflow.methodology.aws_parts import Handler, Outcome, Reading, first
 from offgridflow.methodology.aws_services import BEDROCK, service_of
 from offgridflow.methodology.aws_text import usage_type_of
 from offgridflow.methodology.demand import Demand, Machine, NotRated, Transfer
@@ -101,11 +102,11 @@ def classify(sku: Sku, period: Month, factors: FactorSet) -> Demand | NotRated:
     service = service_of(sku)
     reading = Reading(sku, service, "", conversion_of(sku.consumed_unit), period, factors)
     meter = (sku.sku_meter or "")[:_LONGEST].strip()
-    described = tuple(dict.fromkeys(text.strip() for text in (meter, sku.description or "") if text.strip()))
     if meter and " " not in meter:
         outcome = _by_usage_type(reading, meter)
         if outcome is not None:
             return outcome
+    described = tuple(dict.fromkeys(text.strip() for text in (meter, sku.description or "") if text.strip()))
     outcome = _by_description(reading, described)
     if outcome is None:
         outcome = _by_attributes(reading, described)
@@ -120,25 +121,28 @@ def meter_of(sku: Sku) -> str | None:
 
 
 def _without_region(usage_type: str) -> str:
-    return _PREFIX.sub("", usage_type, count=1) if _PREFIX.match(usage_type) else usage_type
+    prefix = _PREFIX.match(usage_type)
+    return usage_type if prefix is None else usage_type[prefix.end() :]
 
 
 def _by_usage_type(reading: Reading, usage_type: str) -> Outcome | None:
     """Ask the tables: what is never rated, the service's own, what all services share."""
-    reading = replace(reading, meter=_without_region(usage_type))
-    if reading.service != BEDROCK:
-        outcome = first(NEVER, reading)
-        if outcome is not None:
-            return outcome
-    if reading.service in OWN_TRANSFERS:
-        tables = (TABLES.get(reading.service, ()), TRANSFER, SHARED)
-    else:
-        tables = (TRANSFER, TABLES.get(reading.service, ()), SHARED)
-    for table in tables:
-        outcome = first(table, reading)
-        if outcome is not None:
-            return outcome
-    return None
+    meter = _without_region(usage_type)
+    found = _rule_for(reading.service, meter)
+    if found is None:
+        return None
+    handler, match = found
+    return handler(Reading(reading.sku, reading.service, meter, reading.unit, reading.period, reading.factors), match)
+
+
+@lru_cache(maxsize=16_384)
+def _rule_for(service: str, meter: str) -> tuple[Handler, re.Match[str]] | None:
+    """Return the handler that reads a meter of a service; many SKUs differ by region and price model alone."""
+    own = TABLES.get(service, ())
+    never = () if service == BEDROCK else NEVER
+    tables = (never, own, TRANSFER, SHARED) if service in OWN_TRANSFERS else (never, TRANSFER, own, SHARED)
+    found = (first(table, meter) for table in tables)
+    return next((each for each in found if each is not None), None)
 
 
 def _by_description(reading: Reading, described: tuple[str, ...]) -> Outcome | None:

@@ -54,11 +54,11 @@ def rules(*table: tuple[str, Handler]) -> tuple[Rule, ...]:
     return tuple((re.compile(pattern, re.IGNORECASE | re.ASCII), handler) for pattern, handler in table)
 
 
-def first(table: Iterable[Rule], reading: Reading) -> Outcome | None:
-    """Return what the first rule that matches says, or None."""
+def first(table: Iterable[Rule], meter: str) -> tuple[Handler, re.Match[str]] | None:
+    """Return the handler of the first rule that matches a meter, with the match, or None."""
     for pattern, handler in table:
-        if (match := pattern.search(reading.meter)) is not None:
-            return handler(reading, match)
+        if (match := pattern.search(meter)) is not None:
+            return handler, match
     return None
 
 

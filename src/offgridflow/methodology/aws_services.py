@@ -5,6 +5,7 @@ extension columns brings only the service name, old or new.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from offgridflow.domain.model import Sku
@@ -139,8 +140,12 @@ _SUPPORT: Final = re.compile(r"support\b|AWSSupport|PremiumSupport|ManagedServic
 
 def service_of(sku: Sku) -> str:
     """Return the AWS service code of a SKU, or what the bill calls the service, or an empty string."""
-    name = (sku.service_name or "").strip()
-    code = (sku.service_code or "").strip()
+    return _service_of(sku.service_name or "", sku.service_code or "")
+
+
+@lru_cache(maxsize=4096)
+def _service_of(name: str, code: str) -> str:
+    name, code = name.strip(), code.strip()
     if "bedrock" in name.lower() or "bedrock" in code.lower():
         return BEDROCK
     if _MARKETPLACE_CODE.fullmatch(code) is not None:

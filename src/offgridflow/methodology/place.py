@@ -6,6 +6,7 @@ is the mean of the provider's regions only for services that have none by design
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption
@@ -72,12 +73,15 @@ def factor_provider(provider: str) -> str:
     return FACTOR_PROVIDERS.get(provider, provider)
 
 
-def place_of(provider: str, region_text: str | None, service: str | None, factors: FactorSet) -> Place | None:
-    """Return the region that a bill's text means, or None where it is not known."""
+def place_of(provider: str, region_text: str | None, factors: FactorSet, *, everywhere: bool = False) -> Place | None:
+    """Return the region that a bill's text means, or None where it is not known.
+
+    ``everywhere`` says that the service has no region by design (``is_global_service``).
+    """
     slug = factor_provider(provider)
     text = " ".join((region_text or "").split()).lower()
     if text in NOWHERE:
-        return _global(slug, factors) if is_global_service(service) else None
+        return _global(slug, factors) if everywhere else None
     if len(text) > _LONGEST:
         return None
     if text in GLOBAL_WORDS:
@@ -86,6 +90,7 @@ def place_of(provider: str, region_text: str | None, service: str | None, factor
     return named or _of_wavelength(slug, text, factors) or _of_country(slug, text, factors)
 
 
+@lru_cache(maxsize=4096)
 def is_global_service(service: str | None) -> bool:
     """Return whether a service has no region by design."""
     lowered = (service or "").lower()

@@ -4,18 +4,40 @@ A pure function: equal arguments give an equal rate, to the last digit, in any p
 a rate with a reason and no figure; no text in a bill makes it raise.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
-from offgridflow.domain.identity import digest_of
+from offgridflow.domain.identity import canonical, digest_of_text
 from offgridflow.domain.model import PRICED_QUANTITY, Rate, Sku
 from offgridflow.domain.periods import Month
-from offgridflow.domain.reasons import Assumption, CoverageBucket, NotEstimatedReason, Status, bucket_of_reason
+from offgridflow.domain.reasons import (
+    Assumption,
+    CoverageBucket,
+    Method,
+    NotEstimatedReason,
+    Status,
+    bucket_of_reason,
+)
 from offgridflow.factors.model import FactorSet
 from offgridflow.methodology import ccf
 from offgridflow.methodology.demand import NotRated
 from offgridflow.methodology.figures import Figures, figures_of
-from offgridflow.methodology.reading import Reader, Reading
+from offgridflow.methodology.memo import Memo
+from offgridflow.methodology.reading import Reader, Wanted
 from offgridflow.methodology.recipe import Profile, Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class _Rated:
+    """What all SKUs that want the same share; ``content`` ends the text that the rate's id is the digest of."""
+
+    method: Method
+    bucket: CoverageBucket
+    assumptions: tuple[Assumption, ...]
+    factor_ids: tuple[str, ...]
+    figures: Figures
+    period: str
+    content: str
 
 
 class Rater:
@@ -23,22 +45,37 @@ class Rater:
 
     def __init__(self, factors: FactorSet, recipe: Recipe) -> None:
         self.reader = ccf.CcfReader(factors, recipe) if recipe.profile is Profile.CCF else Reader(factors, recipe)
-        self._stamp = (factors.digest, recipe.digest)
+        self._stamp = canonical(["rate", factors.digest, recipe.digest])[1:-1]
+        self._outcomes: Memo[Wanted, _Rated | NotEstimatedReason] = Memo()
 
     def __call__(self, sku: Sku, period: Month) -> Rate:
         """Return the rate of a SKU in a month."""
-        reading = self.reader.read(sku, period)
+        wanted = self.reader.wanted(sku, period)
+        if isinstance(wanted, NotRated):
+            return self._unrated(sku, period, wanted.reason)
+        outcome = self._outcomes.get(wanted) or self._outcomes.keep(wanted, self._outcome_of(wanted))
+        if isinstance(outcome, NotEstimatedReason):
+            return self._unrated(sku, period, outcome)
+        return self._rated(sku, outcome)
+
+    def _outcome_of(self, wanted: Wanted) -> _Rated | NotEstimatedReason:
+        reading = self.reader.made(wanted)
         if isinstance(reading, NotRated):
-            return self._unrated(sku, period, reading.reason)
+            return reading.reason
         figures = figures_of(reading, self.reader.settings)
         if figures is None:
-            return self._unrated(sku, period, NotEstimatedReason.OUT_OF_BOUNDS)
-        return self._rated(reading, figures)
+            return NotEstimatedReason.OUT_OF_BOUNDS
+        period, bucket, marks = str(wanted.period), reading.bucket, reading.assumptions
+        content = canonical([period, bucket.value, *figures.content])
+        return _Rated(reading.method, bucket, marks, reading.factor_ids, figures, period, content[1:])
+
+    def _id_of(self, sku: Sku, end: str) -> str:
+        """Return the digest of stamp, SKU and ``end``, which is the rest of a canonical JSON list."""
+        return digest_of_text(f"[{self._stamp},{canonical(_content_of(sku))},{end}")
 
     def _unrated(self, sku: Sku, period: Month, reason: NotEstimatedReason) -> Rate:
-        content = ["rate", *self._stamp, _content_of(sku), str(period), reason.value]
         return Rate(
-            rate_id=digest_of(content),
+            rate_id=self._id_of(sku, canonical([str(period), reason.value])[1:]),
             sku=sku,
             period=str(period),
             status=Status.NOT_ESTIMATED,
@@ -47,19 +84,18 @@ class Rater:
             coverage_bucket=bucket_of_reason(reason),
         )
 
-    def _rated(self, reading: Reading, figures: Figures) -> Rate:
-        estimated = reading.bucket is CoverageBucket.SKU
-        content = ["rate", *self._stamp, _content_of(reading.sku), str(reading.period), reading.bucket.value]
+    def _rated(self, sku: Sku, made: _Rated) -> Rate:
+        figures = made.figures
         return Rate(
-            rate_id=digest_of([*content, *figures.content]),
-            sku=reading.sku,
-            period=str(reading.period),
-            status=Status.ESTIMATED if estimated else Status.FALLBACK,
+            rate_id=self._id_of(sku, made.content),
+            sku=sku,
+            period=made.period,
+            status=Status.ESTIMATED if made.bucket is CoverageBucket.SKU else Status.FALLBACK,
             reason=None,
-            method=reading.method,
-            coverage_bucket=reading.bucket,
-            assumptions=_marks_of(reading),
-            factor_ids=reading.factor_ids,
+            method=made.method,
+            coverage_bucket=made.bucket,
+            assumptions=_marks_of(sku, made.assumptions),
+            factor_ids=made.factor_ids,
             it_energy_kwh=figures.it_energy_kwh,
             energy_kwh=figures.energy_kwh,
             operational_direct_kgco2e=figures.direct,
@@ -75,11 +111,11 @@ class Rater:
         )
 
 
-def _marks_of(reading: Reading) -> tuple[Assumption, ...]:
-    """Return the assumptions of a reading, and that of its quantity, which is none of the SKU's own."""
-    if PRICED_QUANTITY not in (reading.sku.attributes.pricing_model or "").split():
-        return reading.assumptions
-    return tuple(sorted({*reading.assumptions, Assumption.UNIT_FROM_PRICING}))
+def _marks_of(sku: Sku, marks: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
+    """Return the assumptions behind a SKU's figures, and that of its quantity, which is none of the SKU's own."""
+    if PRICED_QUANTITY not in (sku.attributes.pricing_model or "").split():
+        return marks
+    return tuple(sorted({*marks, Assumption.UNIT_FROM_PRICING}))
 
 
 def _content_of(sku: Sku) -> list[object]:

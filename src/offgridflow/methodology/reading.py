@@ -5,7 +5,7 @@ answer says why, and that is the answer.
 """
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol, cast
 
@@ -14,11 +14,13 @@ from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.factors.model import Factor, FactorSet, Size
 from offgridflow.methodology import user
+from offgridflow.methodology.assembly import Assembly, assembly_of
 from offgridflow.methodology.coefficients import Settings, settings_of
-from offgridflow.methodology.demand import Component, Demand, NotRated
+from offgridflow.methodology.demand import Component, Demand, NotRated, Storage
+from offgridflow.methodology.memo import Memo
 from offgridflow.methodology.pieces import Piece, Workshop
 from offgridflow.methodology.place import Place, is_global_service, place_of
-from offgridflow.methodology.ranges import Spread, total_of
+from offgridflow.methodology.ranges import Spread
 from offgridflow.methodology.recipe import Profile, Recipe, UserRate
 from offgridflow.methodology.site import Site, site_of
 
@@ -42,6 +44,9 @@ CLASSIFIERS: Final[dict[str, str]] = {
 
 _GENERIC: Final = "offgridflow.methodology.generic"
 
+_OWN: Final = Demand(Method.USER_RATE, (), (Assumption.USER_RATE,))
+"""What a user's rate asks of the hardware: nothing that we would have to know."""
+
 
 @lru_cache(maxsize=8)
 def _classifier(module: str) -> Classifier:
@@ -62,15 +67,31 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a SKU comes down to; SKUs that want the same have the same figures.
+
+    ``demand`` has its components as the profile counts them, ``asked`` the ids of the factors that the classifier asked
+    for; ``region_id`` and ``to_region`` are as the bill writes them, the latter only where copies are kept there;
+    ``everywhere`` says that the SKU's service has no region by design; ``own`` is the user's rate where there is one.
+    """
+
+    provider: str
+    region_id: str | None
+    to_region: str | None
+    everywhere: bool
+    period: Month
+    demand: Demand
+    asked: tuple[str, ...] = ()
+    own: UserRate | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """A SKU read, taken apart and placed: everything that its figures follow from.
+    """What is wanted, taken apart and placed: everything that the figures follow from.
 
     ``operational`` is set by a user's rate that is given in kgCO2e; then there are no parts and no energy.
     """
 
-    sku: Sku
-    period: Month
-    demand: Demand
     pieces: tuple[Piece, ...]
     parts: tuple[Part, ...]
     embodied_kg: Spread
@@ -79,6 +100,10 @@ class Reading:
     assumptions: tuple[Assumption, ...]
     factor_ids: tuple[str, ...]
     operational: Span | None = None
+
+
+def _is_paired(component: Component) -> bool:
+    return isinstance(component, Storage) and component.copies_paired is not None
 
 
 class Asking:
@@ -118,6 +143,13 @@ class Asking:
         return found
 
 
+def _always(settings: Settings, recipe: Recipe) -> tuple[tuple[Assumption, ...], tuple[str, ...]]:
+    """Return the marks and the factor ids of every rate that draws energy."""
+    if not recipe.overhead_counts:
+        return (), ()
+    return (Assumption.PROVIDER_OVERHEAD,), (settings.ids["overhead"],)
+
+
 class Reader:
     """Reads SKUs under one factor set and one recipe; remembers places and machines, which many SKUs share."""
 
@@ -126,15 +158,21 @@ class Reader:
         self.recipe = recipe
         self.settings: Settings = settings_of(factors, recipe)
         self.workshop = Workshop(factors, self.settings)
-        self._stamped: dict[object, tuple[tuple[Assumption, ...], tuple[str, ...]]] = {}
+        self._always = _always(self.settings, recipe)
+        self._assemblies: Memo[object, Assembly | NotRated] = Memo()
         self._places: dict[tuple[str, str | None, bool], Place | None] = {}
         self._sites: dict[tuple[str, str, Month], Site | None] = {}
 
     def read(self, sku: Sku, period: Month) -> Reading | NotRated:
         """Return the SKU read and placed, or why it is not rated."""
-        own = user.match(self.recipe.user_rates, sku)
+        wanted = self.wanted(sku, period)
+        return wanted if isinstance(wanted, NotRated) else self.made(wanted)
+
+    def wanted(self, sku: Sku, period: Month) -> Wanted | NotRated:
+        """Return what a SKU comes down to, or why it is not rated."""
+        own = user.match(self.recipe.user_rates, sku) if self.recipe.user_rates else None
         if own is not None:
-            return self._own(sku, period, own)
+            return self._wanted(sku, period, _OWN, own=own)
         asking = Asking(self.factors)
         demand = classify(sku, period, cast("FactorSet", asking))
         if isinstance(demand, NotRated):
@@ -142,13 +180,40 @@ class Reader:
         components = self.components_of(sku, demand)
         if isinstance(components, NotRated):
             return components
+        if components is not demand.components:
+            demand = replace(demand, components=components)
+        return self._wanted(sku, period, demand, tuple(asking.asked))
+
+    @staticmethod
+    def _wanted(
+        sku: Sku, period: Month, demand: Demand, asked: tuple[str, ...] = (), own: UserRate | None = None
+    ) -> Wanted:
+        everywhere = is_global_service(sku.service_name or sku.service_code)
+        to_region = sku.attributes.to_region
+        if to_region is not None and not any(map(_is_paired, demand.components)):
+            to_region = None
+        return Wanted(sku.provider, sku.region_id, to_region, everywhere, period, demand, asked, own)
+
+    def made(self, wanted: Wanted) -> Reading | NotRated:
+        """Return what is wanted, taken apart and placed, or why it is not rated."""
+        own = wanted.own
+        if own is not None and own.operational_kgco2e is not None:
+            demand, kg = wanted.demand, user.piece_of(own).embodied_kg
+            return Reading((), (), kg, demand.method, demand.bucket, demand.assumptions, (), own.operational_kgco2e)
+        key = (wanted.provider, wanted.demand, wanted.asked, own)
+        assembly = self._assemblies.get(key) or self._assemblies.keep(key, self._assembled(wanted))
+        return assembly if isinstance(assembly, NotRated) else self._placed(wanted, assembly)
+
+    def _assembled(self, wanted: Wanted) -> Assembly | NotRated:
+        if wanted.own is not None:
+            return assembly_of((user.piece_of(wanted.own),), wanted.demand, ())
         pieces: list[Piece] = []
-        for component in components:
-            made = self.workshop.pieces(component, sku.provider)
+        for component in wanted.demand.components:
+            made = self.workshop.pieces(component, wanted.provider)
             if isinstance(made, NotRated):
                 return made
             pieces.extend(made)
-        return self._placed(sku, period, demand, tuple(pieces), tuple(asking.asked))
+        return assembly_of(tuple(pieces), wanted.demand, wanted.asked)
 
     def components_of(self, _sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
         """Return the components to rate; profiles that count otherwise change them here."""
@@ -158,88 +223,39 @@ class Reader:
         """Return grid and facility of a place in a month; profiles with factors of their own change them here."""
         return site_of(place.region, period, self.factors, self.recipe)
 
-    def _own(self, sku: Sku, period: Month, own: UserRate) -> Reading | NotRated:
-        piece = user.piece_of(own)
-        demand = Demand(Method.USER_RATE, (), (Assumption.USER_RATE,))
-        if own.operational_kgco2e is None:
-            return self._placed(sku, period, demand, (piece,))
-        kg, marks = piece.embodied_kg, demand.assumptions
-        bucket = CoverageBucket.SKU
-        return Reading(sku, period, demand, (), (), kg, Method.USER_RATE, bucket, marks, (), own.operational_kgco2e)
-
-    def _placed(
-        self, sku: Sku, period: Month, demand: Demand, pieces: tuple[Piece, ...], asked: tuple[str, ...] = ()
-    ) -> Reading | NotRated:
-        place = self._place(sku.provider, sku.region_id, sku.service_name or sku.service_code)
+    def _placed(self, wanted: Wanted, assembly: Assembly) -> Reading | NotRated:
+        place = self._place(wanted.provider, wanted.region_id, everywhere=wanted.everywhere)
         if place is None:
-            return NotRated(NotEstimatedReason.UNKNOWN_REGION, f"region {sku.region_id or 'missing'}")
-        site = self._site(place, period)
+            return NotRated(NotEstimatedReason.UNKNOWN_REGION, f"region {wanted.region_id or 'missing'}")
+        site = self._site(place, wanted.period)
         if site is None:
             return NotRated(NotEstimatedReason.NO_FACTOR, f"no grid or PUE for {place.region.region_id}")
-        parts = [Part(total_of(piece.energy_kwh for piece in pieces if not piece.paired), site)]
-        marks = (*demand.assumptions, *place.marks, *site.marks)
-        if any(piece.paired for piece in pieces):
-            paired, more, ids = self._paired(sku, period, place, site)
-            asked = (*asked, *ids)
-            parts.append(Part(total_of(piece.energy_kwh for piece in pieces if piece.paired), paired))
-            marks = (*marks, *more)
-        return self._reading(sku, period, demand, pieces, tuple(parts), (marks, asked))
+        marks, ids = (*place.marks, *site.marks, *self._always[0]), (*site.factor_ids, *self._always[1])
+        if assembly.paired_kwh is None:
+            return self._reading(assembly, (Part(assembly.energy_kwh, site),), marks, ids)
+        paired, more, asked = self._paired(wanted, place, site)
+        parts = (Part(assembly.energy_kwh, site), Part(assembly.paired_kwh, paired))
+        return self._reading(assembly, parts, (*marks, *more), (*ids, *asked, *paired.factor_ids))
 
     def _reading(
-        self,
-        sku: Sku,
-        period: Month,
-        demand: Demand,
-        pieces: tuple[Piece, ...],
-        parts: tuple[Part, ...],
-        noted: tuple[tuple[Assumption, ...], tuple[str, ...]],
+        self, assembly: Assembly, parts: tuple[Part, ...], marks: tuple[Assumption, ...], ids: tuple[str, ...]
     ) -> Reading | NotRated:
-        all_marks, ids = self._stamps(noted, pieces, parts)
-        if self.recipe.profile is Profile.ASSURED and (bad := self._recalled(ids)) is not None:
+        all_marks = tuple(sorted(dict.fromkeys((*assembly.marks, *marks))))
+        all_ids = tuple(sorted(dict.fromkeys((*assembly.factor_ids, *ids))))
+        if self.recipe.profile is Profile.ASSURED and (bad := self._recalled(all_ids)) is not None:
             return NotRated(NotEstimatedReason.NO_FACTOR, f"{bad} is recalled, which the assured profile refuses")
-        return Reading(
-            sku,
-            period,
-            demand,
-            pieces,
-            parts,
-            total_of(piece.embodied_kg for piece in pieces),
-            next((piece.method for piece in pieces if piece.method is not None), demand.method),
-            max(demand.bucket, *(piece.bucket or demand.bucket for piece in pieces), demand.bucket),
-            all_marks,
-            ids,
-        )
-
-    def _stamps(
-        self,
-        noted: tuple[tuple[Assumption, ...], tuple[str, ...]],
-        pieces: tuple[Piece, ...],
-        parts: tuple[Part, ...],
-    ) -> tuple[tuple[Assumption, ...], tuple[str, ...]]:
-        """Return assumptions and factor ids, sorted and once each; remembered, because few combinations occur."""
-        marks, asked = noted
-        key = (noted, *((piece.marks, piece.factor_ids) for piece in pieces), *(part.site.factor_ids for part in parts))
-        found = self._stamped.get(key)
-        if found is None:
-            all_marks = {*marks, *(mark for piece in pieces for mark in piece.marks)}
-            ids = {*asked, *(each for piece in pieces for each in piece.factor_ids)}
-            ids.update(each for part in parts for each in part.site.factor_ids)
-            if self.recipe.overhead_counts:
-                all_marks.add(Assumption.PROVIDER_OVERHEAD)
-                ids.add(self.settings.ids["overhead"])
-            found = (tuple(sorted(all_marks)), tuple(sorted(ids)))
-            self._stamped[key] = found
-        return found
+        pieces, kg = assembly.pieces, assembly.embodied_kg
+        return Reading(pieces, parts, kg, assembly.method, assembly.bucket, all_marks, all_ids)
 
     def _recalled(self, ids: tuple[str, ...]) -> str | None:
         return next((each for each in ids if self.factors.factor(each).evidence == "recalled"), None)
 
     # places -----------------------------------------------------------------------------------------------------
 
-    def _place(self, provider: str, region: str | None, service: str | None) -> Place | None:
-        key = (provider, region, is_global_service(service))
+    def _place(self, provider: str, region: str | None, *, everywhere: bool = False) -> Place | None:
+        key = (provider, region, everywhere)
         if key not in self._places:
-            self._places[key] = place_of(provider, region, service, self.factors)
+            self._places[key] = place_of(provider, region, self.factors, everywhere=everywhere)
         return self._places[key]
 
     def _site(self, place: Place, period: Month) -> Site | None:
@@ -249,16 +265,16 @@ class Reader:
         return self._sites[key]
 
     def _paired(
-        self, sku: Sku, period: Month, primary: Place, site: Site
+        self, wanted: Wanted, primary: Place, site: Site
     ) -> tuple[Site, tuple[Assumption, ...], tuple[str, ...]]:
         """Return the site of the paired region with its marks and factor ids.
 
         The bill's ``to_region`` comes first, then the pair of the factor set, then the primary itself, marked.
         """
         region = primary.region
-        named = sku.attributes.to_region
-        place = self._place(sku.provider, named or region.paired, None) if named or region.paired else None
-        found = self._site(place, period) if place is not None else None
+        named = wanted.to_region
+        place = self._place(wanted.provider, named or region.paired) if named or region.paired else None
+        found = self._site(place, wanted.period) if place is not None else None
         if found is None:
             return site, (Assumption.PAIRED_REGION_AS_PRIMARY,), ()
         return found, found.marks, () if named else region.factor_ids

@@ -24,7 +24,7 @@ from offgridflow.methodology.compute import Watts
 from offgridflow.methodology.demand import Component, Demand, NotRated, Storage, Tokens, Transfer, Vcpu
 from offgridflow.methodology.pieces import Hardware, Host, Workshop
 from offgridflow.methodology.place import Place
-from offgridflow.methodology.reading import Reader, Reading
+from offgridflow.methodology.reading import Reader, Wanted
 from offgridflow.methodology.recipe import Recipe, value_of
 from offgridflow.methodology.site import Site
 
@@ -247,13 +247,13 @@ class CcfReader(Reader):
         self.settings = _exact(self.settings, recipe)
         self.workshop = CcfWorkshop(factors, self.settings)
 
-    def read(self, sku: Sku, period: Month) -> Reading | NotRated:
-        """Return the SKU read and placed; the original's copies of stored data are among its factors."""
-        found, key = super().read(sku, period), _copies_key(sku)
+    def wanted(self, sku: Sku, period: Month) -> Wanted | NotRated:
+        """Return what a SKU comes down to; the original's copies of stored data are among its factors."""
+        found, key = super().wanted(sku, period), _copies_key(sku)
         if isinstance(found, NotRated) or key is None:
             return found
-        stores = any(piece.origin is not None and isinstance(piece.origin.component, Storage) for piece in found.pieces)
-        return replace(found, factor_ids=tuple(sorted({*found.factor_ids, f"ccf.copies.{key}"}))) if stores else found
+        stores = any(isinstance(each, Storage) for each in found.demand.components)
+        return replace(found, asked=(*found.asked, f"ccf.copies.{key}")) if stores else found
 
     def components_of(self, sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
         """Return the components as the original counts them, or say what it has nothing for."""

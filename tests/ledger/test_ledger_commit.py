@@ -133,6 +133,22 @@ def test_snapshot_is_not_disturbed_by_later_commits(ledger: Ledger, query: Query
     assert query(before, "SELECT count(*) FROM commits") == [(1,)]
 
 
+def test_a_snapshot_of_one_period_holds_it_alone(ledger: Ledger, query: Query) -> None:
+    """Of chosen periods a snapshot shows exactly the rows, rates, quarantined lines and commits of the whole."""
+    for number, period in enumerate(("2025-06", "2025-07", "2025-08")):
+        Delivery(period=period, lines=20 + number, files=1 + number).commit(ledger)
+    whole = ledger.snapshot()
+    one = whole.of_periods([("aws/111", "2025-07"), ("aws/999", "2025-07")])
+    assert {file.key for file in one.files("emissions")} == {("aws/111", "2025-07")}
+    assert len(one.files("commits")) == len(one.files("quarantine")) == len(one.files("rates")) == 1
+    for view in ("emissions", "quarantine", "commits"):
+        there = query(whole, f"FROM {view} WHERE billing_period = '2025-07' ORDER BY ALL")
+        assert query(one, f"FROM {view} ORDER BY ALL") == there != []
+    assert query(one, "SELECT count(*) FROM rates") == [(3,)]
+    assert query(whole, "SELECT count(*) FROM emissions") == [(63,)]
+    assert query(whole.of_periods([]), "SELECT count(*) FROM emissions") == [(0,)]
+
+
 def test_july_leaves_june_alone(ledger: Ledger, shelf: Shelf, tmp_path: Path) -> None:
     """A commit of July touches no byte of June's files and leaves its commit live."""
     june = Delivery(period="2025-06").commit(ledger)

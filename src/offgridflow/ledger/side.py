@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from offgridflow.domain.model import Rate
-from offgridflow.ledger.deltalog import DeltaLog, Head, LiveFile
+from offgridflow.ledger.deltalog import DeltaLog, LiveFile
 from offgridflow.ledger.rate_rows import write_rates
 from offgridflow.ledger.records import LiveCommit
 from offgridflow.ledger.rows import (
@@ -82,21 +82,22 @@ class SideTables:
         ids = set(wanted)
         missing = ids - self._known.keys()
         if missing:
-            files = self.commit_files(self.logs[COMMITS].head(), missing)
+            files = may_hold(self.logs[COMMITS].head().files, missing)
             self._known.update(read_commits(self.paths(COMMITS, files), missing))
         return {commit_id: self._known[commit_id] for commit_id in ids if commit_id in self._known}
-
-    def commit_files(self, head: Head, wanted: Iterable[str]) -> list[LiveFile]:
-        """Return the files of ``commits`` that may hold the wanted rows, by the bounds in the log."""
-        ids = sorted(wanted)
-        return [file for file in head.files if _may_hold(file, ids)]
 
     def paths(self, table: str, files: Iterable[LiveFile]) -> list[Path]:
         """Return local paths of files of a table."""
         return self.storage.local_paths(table, [(file.path, file.size_bytes) for file in files])
 
 
-def _may_hold(file: LiveFile, ids: Sequence[str]) -> bool:
+def may_hold(files: Iterable[LiveFile], wanted: Iterable[str]) -> list[LiveFile]:
+    """Return the files of ``commits`` that may hold the rows of those commit ids, by the bounds in the log."""
+    ids = sorted(wanted)
+    return [file for file in files if _overlaps(file, ids)]
+
+
+def _overlaps(file: LiveFile, ids: Sequence[str]) -> bool:
     """Whether one of the sorted ids lies within the bounds of a file; one whose bounds are not told may hold any."""
     if file.low is None or file.high is None:
         return True

@@ -1,6 +1,7 @@
 """One version of the ledger, as DuckDB views. Its files never change, so later commits do not disturb it."""
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from offgridflow.domain.reported import REPORTED
 from offgridflow.ledger.deltalog import Head, LiveFile
 from offgridflow.ledger.reported import ReportedHead, view_of
 from offgridflow.ledger.rows import sql_list
-from offgridflow.ledger.side import SideTables
+from offgridflow.ledger.side import SideTables, may_hold
 from offgridflow.ledger.storage import Storage
 from offgridflow.ledger.tables import COMMITS, EMISSIONS, QUARANTINE, RATES, TABLES, TableSpec
 
@@ -34,7 +35,20 @@ class Snapshot:
         self.version = head.version
         self.commit_ids = frozenset(file.commit_id for file in head.files)
         self._side = {name: side.logs[name].head() for name in (RATES, QUARANTINE)}
-        self._commit_files = side.commit_files(side.logs[COMMITS].head(), self.commit_ids)
+        self._commit_files = may_hold(side.logs[COMMITS].head().files, self.commit_ids)
+
+    def of_periods(self, keys: Iterable[tuple[str, str]]) -> "Snapshot":
+        """Return this version with those (source, billing period) alone, and without the providers' own figures.
+
+        A look at one period of many then opens, or fetches, its files only.
+        """
+        wanted = set(keys)
+        chosen = copy(self)
+        chosen.head = Head(self.version, tuple(file for file in self.head.files if file.key in wanted))
+        chosen.commit_ids = frozenset(file.commit_id for file in chosen.head.files)
+        chosen._commit_files = may_hold(self._commit_files, chosen.commit_ids)  # noqa: SLF001 - its own kind
+        chosen.reported = ReportedHead(self.reported.version, {})
+        return chosen
 
     def files(self, table: str) -> list[LiveFile]:
         """Return the live files of ``emissions``, ``rates``, ``quarantine`` or ``commits``."""

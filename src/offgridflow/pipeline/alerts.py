@@ -72,12 +72,12 @@ _FIGURES = f"""
 
 def figures_of(ledger: Ledger, version: int, keys: Iterable[PeriodKey]) -> dict[PeriodKey, Figures]:
     """Return the figures of those periods that are live at a version."""
-    con = duckdb.connect()
+    con, keys = duckdb.connect(), set(keys)
     try:
-        ledger.snapshot(version).attach(con)
+        ledger.snapshot(version).of_periods(keys).attach(con)
         rows = con.execute("SELECT source, billing_period, commit_id, committed_at FROM commits").fetchall()
         live = {(row[0], row[1]): (row[2], row[3]) for row in rows}
-        return {key: _figures(con, key, live[key]) for key in sorted(set(keys) & set(live))}
+        return {key: _figures(con, key, live[key]) for key in sorted(keys & set(live))}
     finally:
         con.close()
 

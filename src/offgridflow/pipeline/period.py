@@ -125,7 +125,7 @@ def read_back(ledger: Ledger, commits: Sequence[LiveCommit], status: PeriodStatu
     """Yield the results of live commits as the ledger holds them; reading many at once costs little more than one."""
     con = duckdb.connect()
     try:
-        ledger.snapshot().attach(con)
+        ledger.snapshot().of_periods(commit.key for commit in commits).attach(con)
         wanted = f"WHERE list_contains({sql_list(commit.commit_id for commit in commits)}, commit_id)"
         rows = _by_commit(
             con,

@@ -65,7 +65,7 @@ def _rerate_period(task: Rerating, live: LiveCommit) -> Iterator[PeriodResult]:
     con = duckdb.connect(config={"memory_limit": f"{task.options.limits.memory_mib}MiB"})
     try:
         con.execute("SET TimeZone = 'UTC'")
-        _load(con, task.ledger.snapshot(), live)
+        _load(con, task.ledger.snapshot().of_periods([live.key]), live)
         rates = build_card(con, task.kitchen.rate_of)
         work = PeriodWork(con, live.source, live.billing_period, record, rates)
         commit_period(task.ledger, work, replace=True, allow_overlap=True)

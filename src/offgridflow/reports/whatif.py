@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.errors import LedgerError
-from offgridflow.domain.model import IMPACT_COLUMNS, SKU_COLUMNS, USAGE, Rate, Sku
+from offgridflow.domain.model import ACTIVITY_COLUMNS, PARTITION_COLUMNS, SKU_COLUMNS, USAGE, Rate, Sku
 from offgridflow.domain.periods import Month
+from offgridflow.domain.rated import card_of, insert_of, rate_values, rated_rows
 from offgridflow.reports.figures import Row, difference
 from offgridflow.reports.moved import MONTH, MOVED, Changed, Move, cost_row, costs, fill_moved, moves
 from offgridflow.reports.prices import NO_PRICES, PRICE_MEANINGS, paid
@@ -136,60 +137,19 @@ def what_if(  # noqa: PLR0913  a report's question and the change
 _COLUMNS: Final = ", ".join(SKU_COLUMNS)
 _KEY: Final = f"hash({_COLUMNS}, {MONTH})"
 _USAGE: Final = f"charge_class = '{USAGE}'"
-_CARD: Final[dict[str, str]] = {
-    "key": "UBIGINT",
-    "rate_id": "VARCHAR",
-    "status": "VARCHAR",
-    "reason": "VARCHAR",
-    "method": "VARCHAR",
-    "coverage_bucket": "VARCHAR",
-    "assumptions": "VARCHAR[]",
-    **dict.fromkeys(IMPACT_COLUMNS, "DOUBLE"),
-}
-_RATED: Final = "c.total_kgco2e IS NOT NULL AND consumed_quantity >= 0"
-_AS_CARD: Final = f"(c.total_kgco2e IS NULL OR ({_RATED}))"
-_WHY: Final = "CASE WHEN consumed_quantity IS NULL THEN 'quantity_missing' ELSE 'negative_net_quantity' END"
-_NEW: Final[dict[str, str]] = {
-    "rate_id": "c.rate_id",
-    "status": f"CASE WHEN NOT {_USAGE} THEN e.status WHEN {_AS_CARD} THEN c.status ELSE 'not_estimated' END",
-    "reason": f"CASE WHEN NOT {_USAGE} THEN e.reason WHEN {_AS_CARD} THEN c.reason ELSE {_WHY} END",
-    "method": f"CASE WHEN {_RATED} THEN c.method END",
-    "coverage_bucket": f"CASE WHEN NOT {_USAGE} THEN NULL WHEN {_AS_CARD} THEN c.coverage_bucket ELSE 'E' END",
-    "assumptions": "c.assumptions",
-    **{name: f"CASE WHEN {_RATED} THEN consumed_quantity::DOUBLE * c.{name} END" for name in IMPACT_COLUMNS},
-}
-_REPLACED: Final = ", ".join(f"{sql} AS {name}" for name, sql in _NEW.items())
-_VIEW: Final = (
-    f"SELECT e.* REPLACE ({_REPLACED}) FROM emissions e LEFT JOIN rerated_card c "
-    f"ON {_USAGE} AND c.key = hash({', '.join('e.' + name for name in SKU_COLUMNS)}, {MONTH})"
+_CARD: Final = "rerated_card"
+_CARD_KEYS: Final = {"key": "UBIGINT"}
+_VIEW: Final = rated_rows(
+    ", ".join((*PARTITION_COLUMNS, *ACTIVITY_COLUMNS)),
+    "emissions",
+    _CARD,
+    f"c.key = hash({', '.join('a.' + name for name in SKU_COLUMNS)}, {MONTH})",
 )
 
 
 def _fill_card(con: "duckdb.DuckDBPyConnection", rates: Iterable[tuple[int, Rate]]) -> None:
     con.execute(f"DROP VIEW IF EXISTS {RERATED}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE rerated_card ({', '.join(f'{n} {k}' for n, k in _CARD.items())})")
-    columns = [list(column) for column in zip(*(_card_row(key, rate) for key, rate in rates), strict=True)]
+    con.execute(card_of(_CARD, _CARD_KEYS))
+    columns = [list(column) for column in zip(*((key, *rate_values(rate)) for key, rate in rates), strict=True)]
     if columns:
-        values = ", ".join(f"unnest(?::{kind}[])" for kind in _CARD.values())
-        con.execute(f"INSERT INTO rerated_card SELECT {values}", columns)
-
-
-def _card_row(key: int, rate: Rate) -> tuple[object, ...]:
-    total, energy = rate.total_kgco2e, rate.energy_kwh
-    spans = {
-        "energy_kwh": energy.central if energy else None,
-        "total_kgco2e": total.central if total else None,
-        "total_low_kgco2e": total.low if total else None,
-        "total_high_kgco2e": total.high if total else None,
-    }
-    impacts = (spans[name] if name in spans else getattr(rate, name) for name in IMPACT_COLUMNS)
-    return (
-        key,
-        rate.rate_id,
-        rate.status.value,
-        rate.reason.value if rate.reason else None,
-        rate.method.value if rate.method else None,
-        rate.coverage_bucket.value,
-        [assumption.value for assumption in rate.assumptions],
-        *impacts,
-    )
+        con.execute(insert_of(_CARD, _CARD_KEYS), columns)

@@ -17,9 +17,9 @@ from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.errors import Failure, error_of
 from offgridflow.domain.errors import InputError, LedgerError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.pipeline.failures import RetryClass, retry_class_of
+from offgridflow.pipeline.journal import settings_digest
 from offgridflow.pipeline.locks import alive
 from offgridflow.pipeline.model import PeriodResult
-from offgridflow.pipeline.runner import settings_digest
 from offgridflow.pipeline.runs import RunStore
 from offgridflow.testing import SimulatedTime
 from support.memory import in_memory

@@ -9,7 +9,7 @@ from offgridflow.cloud.door import Door
 from offgridflow.cloud.events import Scanned, SpanKind, span
 from offgridflow.connectors.buckets import Surroundings
 from offgridflow.connectors.cache import Cache
-from offgridflow.connectors.delivery import CheckReport, CheckStep, Connector, Delivery, RefusedDelivery
+from offgridflow.connectors.delivery import CheckReport, CheckStep, Connector, Delivery, Found, RefusedDelivery
 from offgridflow.connectors.registry import connect
 from offgridflow.connectors.reports import ReportConnector, ReportDelivery
 from offgridflow.domain.errors import OffGridFlowError, UsageError
@@ -130,35 +130,58 @@ def ingest_source(
     if isinstance(connector, ReportConnector):
         yield from ingest_reports(run, name, connector, gate)
         return
-    since, until = (_month(text) for text in (run.options.first_period, run.options.last_period))
-    for found in connector.discover(since, until):
+    for found in discovered(run, connector):
         if isinstance(found, RefusedDelivery):
-            period = str(found.billing_period) if found.billing_period else None
-            failed = PeriodResult(name, period, None, None, None, "failed", error=failure_of(found.error))
-            yield IngestResult((failed,))
-            continue
-        yield _ingest_delivery(run, connector, found, gate)
+            yield refused_delivery(found)
+        else:
+            yield ingest_delivery(run, connector, found, gate)
+
+
+def discovered(run: SourceRun, connector: Connector) -> Iterator[Found]:
+    """Yield what the source has published in the range of the run. Raises OffGridFlowError where it cannot be told."""
+    since, until = (_month(text) for text in (run.options.first_period, run.options.last_period))
+    return connector.discover(since, until)
 
 
 def _month(text: str | None) -> Month | None:
     return None if text is None else Month.parse(text)
 
 
-def _ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery, gate: Gate) -> IngestResult:
+def ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery, gate: Gate = open_gate) -> IngestResult:
+    """Return what became of one delivery; what is wrong with it is in the result. Safe to do twice, and at once."""
+    known = known_of(run, delivery, gate)
+    if known is not None:
+        return known
     name, period = delivery.source, str(delivery.billing_period)
-    live = run.ledger.live().get((name, period))
-    if live is not None and not run.options.full and _is_same(run, live, delivery):
-        return IngestResult(run.unchanged.of(run.ledger, live))
-    held = gate(name, delivery)
-    if held is not None:
-        return IngestResult((PeriodResult(name, period, delivery.provider, None, None, "failed", error=held),))
     about: dict[str, str | int | float] = {"source": name, "provider": delivery.provider, "parts": len(delivery.parts)}
     try:
         with span(run.door.listener, SpanKind.DELIVERY, f"{name} {period}", about):
             return _take(run, connector, delivery)
     except OffGridFlowError as error:
-        failed = PeriodResult(name, period, delivery.provider, None, None, "failed", error=failure_of(error))
-        return IngestResult((failed,))
+        return failed_delivery(delivery, failure_of(error))
+
+
+def known_of(run: SourceRun, delivery: Delivery, gate: Gate) -> IngestResult | None:
+    """Return the result of a delivery that need not be fetched: live under the same recipe, or held at the gate."""
+    live = run.ledger.live().get((delivery.source, str(delivery.billing_period)))
+    if live is not None and not run.options.full and _is_same(run, live, delivery):
+        return IngestResult(run.unchanged.of(run.ledger, live))
+    held = gate(delivery.source, delivery)
+    return None if held is None else failed_delivery(delivery, held)
+
+
+def failed_delivery(delivery: Delivery, failure: Failure) -> IngestResult:
+    """Return the result of a delivery that failed as a whole."""
+    period = str(delivery.billing_period)
+    failed = PeriodResult(delivery.source, period, delivery.provider, None, None, "failed", error=failure)
+    return IngestResult((failed,))
+
+
+def refused_delivery(refused: RefusedDelivery) -> IngestResult:
+    """Return the result of a delivery that cannot be taken."""
+    period = str(refused.billing_period) if refused.billing_period else None
+    failed = PeriodResult(refused.source, period, None, None, None, "failed", error=failure_of(refused.error))
+    return IngestResult((failed,))
 
 
 def _take(run: SourceRun, connector: Connector, delivery: Delivery) -> IngestResult:

@@ -183,8 +183,10 @@ class LogSettings(Strict):
 
 
 class RunSettings(Strict):
-    """When the worker runs, how long it waits for another one, and where it keeps its history (docs/operations.md)."""
+    """How and when the worker runs, how long it waits for another one, where its history is (docs/operations.md)."""
 
+    runner: Literal["in_process", "dbos"] = "in_process"
+    database_url: SecretStr | None = None
     schedule: str = "17 5 * * *"
     jitter_seconds: float = Field(default=300, ge=0)
     catch_up: Literal["skip", "once"] = "once"

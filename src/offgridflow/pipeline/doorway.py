@@ -87,7 +87,7 @@ def configure_logs(settings: Settings, default: str | None = None) -> None:
 
 def secrets_of(settings: Settings) -> list[Secret]:
     """Return every secret that the settings hold, those of sources included."""
-    typed = (settings.alerts.webhook_secret, settings.run.lock_dsn)
+    typed = (settings.alerts.webhook_secret, settings.run.lock_dsn, settings.run.database_url)
     found = [Secret(each.get_secret_value()) for each in typed if each is not None]
     return found + [secret for table in settings.sources.values() for secret in _secrets_in(table)]
 

@@ -105,7 +105,7 @@ class PostgresLocks:
         try:
             connection = driver.connect(self._dsn, autocommit=True)
         except driver.Error:
-            sentence = "The PostgreSQL server of run.lock_dsn cannot be reached."
+            sentence = "The PostgreSQL server of run.lock_dsn (or run.database_url) cannot be reached."
             raise LedgerError(sentence, action="Check address and credentials; nothing was begun.") from None
         try:
             yield connection

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event as Flag
@@ -21,8 +22,10 @@ from offgridflow.pipeline.runner import InProcessRunner, Runner, RunReport, Stop
 from offgridflow.pipeline.runs import RunStore, store_of
 from offgridflow.pipeline.schedule import Due, Schedule
 from offgridflow.pipeline.service import source_run
-from offgridflow.pipeline.sources import Connect, chosen_sources
-from offgridflow.settings import Settings
+from offgridflow.pipeline.slots import Slots
+from offgridflow.pipeline.sources import Connect, SourceRun, chosen_sources
+from offgridflow.pipeline.steps import Workplace
+from offgridflow.settings import RunSettings, Settings
 
 _logger = logging.getLogger(__name__)
 _LONGEST_NAP_SECONDS = 60.0
@@ -33,7 +36,8 @@ _MOST_TRIES = 8
 class Errand:
     """What is to be run: which sources into which ledger under which settings, and who asked.
 
-    ``names`` empty means all sources; what is named is tried even if it is held.
+    ``names`` empty means all sources; what is named is tried even if it is held. ``runner`` is one that is there
+    already; without it the run brings the one that the settings ask for.
     """
 
     ledger_uri: str
@@ -45,6 +49,7 @@ class Errand:
     make: Connect = connect
     now: Callable[[], datetime] = utc_now
     listener: Listener | None = None
+    runner: Runner | None = None
 
 
 class Send(Protocol):
@@ -67,15 +72,14 @@ def run_once(errand: Errand, stop: Stop = never, scheduled_for: datetime | None 
 
 def _run_heard(errand: Errand, listener: Listener, stop: Stop, scheduled_for: datetime | None) -> RunReport:
     chosen = chosen_sources(errand.settings.sources, errand.names)
-    shared = source_run(errand.ledger_uri, errand.settings, errand.options, errand.progress)
-    door = door_of(errand.settings, listener)
-    shared = replace(shared, door=door, ports=replace(shared.ports, now=errand.now))
-    chosen_run = errand.settings.run
-    store = store_of(shared.ledger, chosen_run.state, timedelta(days=chosen_run.history_days))
-    runner: Runner = runner_of(errand, store)
+    shared = _shared(errand, listener)
+    store = _store_of(shared.ledger, errand)
     retry_held = errand.options.full or bool(errand.names)
     task = Task(chosen, shared, errand.origin, retry_held, scheduled_for)
-    with span(listener, SpanKind.RUN, errand.origin, {"sources": len(chosen)}):
+    with (
+        runner_of(errand, shared, store) as runner,
+        span(listener, SpanKind.RUN, errand.origin, {"sources": len(chosen)}),
+    ):
         report = runner.run(task, stop)
     for period in report.result.periods:
         listener(PeriodDone(period.provider or "", "ingest", period.status))
@@ -83,13 +87,60 @@ def _run_heard(errand: Errand, listener: Listener, stop: Stop, scheduled_for: da
     return report
 
 
-def runner_of(errand: Errand, store: RunStore) -> InProcessRunner:
-    """Return the runner that the settings ask for."""
+def _store_of(ledger: Ledger, errand: Errand) -> RunStore:
     chosen = errand.settings.run
-    locks: Locks = FileLocks(store.folder / "locks", chosen.lock_wait_seconds)
-    if chosen.lock_dsn is not None:
-        locks = PostgresLocks(chosen.lock_dsn.get_secret_value(), chosen.lock_wait_seconds)
-    return InProcessRunner(store, locks, timedelta(hours=chosen.probe_hours), errand.make)
+    return store_of(ledger, chosen.state, timedelta(days=chosen.history_days))
+
+
+def _shared(errand: Errand, listener: Listener) -> SourceRun:
+    shared = source_run(errand.ledger_uri, errand.settings, errand.options, errand.progress)
+    door = door_of(errand.settings, listener)
+    return replace(shared, door=door, ports=replace(shared.ports, now=errand.now))
+
+
+@contextmanager
+def runner_of(errand: Errand, shared: SourceRun, store: RunStore) -> Iterator[Runner]:
+    """Give the runner of the errand, else the one that the settings ask for, as long as it is needed.
+
+    Raises UsageError for a database that is neither SQLite nor PostgreSQL, and what ``durable_runner`` raises.
+    """
+    chosen = errand.settings.run
+    probe_after = timedelta(hours=chosen.probe_hours)
+    if errand.runner is not None:
+        yield errand.runner
+    elif chosen.runner == "in_process":
+        yield InProcessRunner(store, _locks(chosen, store, None), probe_after, errand.make)
+    else:
+        from offgridflow.pipeline.durable import durable_runner  # noqa: PLC0415 - an extra
+
+        url, server = _database(chosen, store)
+        place = Workplace(errand.settings.sources, shared, errand.make, _locks(chosen, store, server))
+        free = FileLocks(store.folder / "slots", 0) if server is None else PostgresLocks(server, 0)
+        slots = Slots(free, shared.ledger.marker.ledger_id)
+        with durable_runner(store, place, url, slots, probe_after) as runner:
+            yield runner
+
+
+def _locks(chosen: RunSettings, store: RunStore, server: str | None) -> Locks:
+    """Return the locks of accounts: in the server that the settings name for them, else in that of the workflows."""
+    dsn = server if chosen.lock_dsn is None else chosen.lock_dsn.get_secret_value()
+    if dsn is None:
+        return FileLocks(store.folder / "locks", chosen.lock_wait_seconds)
+    return PostgresLocks(dsn, chosen.lock_wait_seconds)
+
+
+def _database(chosen: RunSettings, store: RunStore) -> tuple[str, str | None]:
+    """Return the address of the workflow database, and the same where it is a server that can hold locks."""
+    if chosen.database_url is None:
+        store.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return f"sqlite:///{store.folder.absolute() / 'workflows.sqlite'}", None
+    url = chosen.database_url.get_secret_value()
+    if url.startswith("postgresql://"):
+        return url, url
+    if url.startswith("sqlite:///"):
+        return url, None
+    sentence = "run.database_url begins neither with postgresql:// nor with sqlite:///."
+    raise UsageError(sentence, action="Correct it; docs/operations.md has examples.")
 
 
 def _tell(errand: Errand, ledger: Ledger, store: RunStore, report: RunReport, listener: Listener) -> None:
@@ -226,9 +277,12 @@ def work_by_schedule(errand: Errand, flag: Flag) -> int:
     chosen = errand.settings.run
     schedule = Schedule(chosen.schedule, timedelta(seconds=chosen.jitter_seconds), chosen.catch_up)
     ledger = Ledger.open(errand.ledger_uri, create=True, retention_days=errand.settings.ledger.retention_days)
-    store = store_of(ledger, chosen.state)
-    with listening(errand.settings, serve=True) as heard:
-        told = replace(errand, origin="schedule", listener=heard)
+    store = _store_of(ledger, errand)
+    with (
+        listening(errand.settings, serve=True) as heard,
+        runner_of(errand, _shared(errand, heard), store) as runner,  # a worker of the queue between its runs, too
+    ):
+        told = replace(errand, origin="schedule", listener=heard, runner=runner)
         worker = Worker(
             schedule, store.last_scheduled, lambda instant, stop: run_once(told, stop, instant), flag, errand.now
         )

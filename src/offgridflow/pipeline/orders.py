@@ -47,11 +47,10 @@ class TakeOrder(_Message):
 
 
 class Known(_Message):
-    """What a listing alone told of a period; ``is_untried`` where it is held. ``fingerprint`` is the delivery's."""
+    """What a listing alone told of a period; ``is_untried`` where it is held."""
 
     result: IngestResult
     is_untried: bool = False
-    fingerprint: str | None = None
 
 
 class Placed(_Message):
@@ -62,8 +61,9 @@ class Placed(_Message):
 
 
 class Listed(_Message):
-    """What became of a listing: ``failure`` where there was none."""
+    """What became of a listing: ``failure`` where there was none. ``fingerprints`` of what was tried, by period."""
 
+    fingerprints: dict[str, str] = {}
     known: tuple[Known, ...] = ()
     placed: tuple[Placed, ...] = ()
     failure: Failure | None = None

@@ -4,20 +4,20 @@ What a step gives is all that a later one needs of it, on whatever machine that 
 there is fetched again, and a commit that landed is found in the ledger.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from offgridflow.connectors.cache import Cache
-from offgridflow.connectors.delivery import Connector, Delivery, RefusedDelivery
+from offgridflow.connectors.delivery import Found, RefusedDelivery
 from offgridflow.connectors.reports import ReportConnector
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.domain.identity import digest_of
 from offgridflow.methodology.recipe import METHODOLOGY_VERSION
-from offgridflow.pipeline.journal import held_of, resolved
+from offgridflow.pipeline.journal import Gatekeeper, resolved
 from offgridflow.pipeline.locks import Locks, lock_name
-from offgridflow.pipeline.model import Failure, IngestResult
+from offgridflow.pipeline.model import IngestResult
 from offgridflow.pipeline.orders import Known, Listed, ListOrder, Placed, Taken, TakeOrder, Terms
 from offgridflow.pipeline.plan import failure_of
 from offgridflow.pipeline.recipe import Kitchen
@@ -95,35 +95,33 @@ def list_source(place: Workplace, order: ListOrder, next_attempt: NextAttempt) -
     try:
         with place.alone(order):
             connector = place.connector(run, order.source)
+            gate = Gatekeeper(order.held)
             if isinstance(connector, ReportConnector):
-                return Listed(known=tuple(Known(result=each) for each in ingest_reports(run, order.source, connector)))
-            return _looked_through(run, order, connector, next_attempt)
+                found = ingest_reports(run, order.source, connector, gate)
+                known = tuple(Known(result=each, is_untried=gate.kept_out()) for each in found)
+                return Listed(fingerprints=gate.fingerprints, known=known)
+            return _looked_through(run, order, discovered(run, connector), gate, next_attempt)
     except OffGridFlowError as error:
         return Listed(failure=failure_of(error))
 
 
-def _looked_through(run: SourceRun, order: ListOrder, connector: Connector, next_attempt: NextAttempt) -> Listed:
+def _looked_through(
+    run: SourceRun, order: ListOrder, found: Iterable[Found], gate: Gatekeeper, next_attempt: NextAttempt
+) -> Listed:
     known: list[Known] = []
     placed: list[Placed] = []
-    for found in discovered(run, connector):
-        if isinstance(found, RefusedDelivery):
-            known.append(Known(result=refused_delivery(found)))
+    for each in found:
+        if isinstance(each, RefusedDelivery):
+            known.append(Known(result=refused_delivery(each)))
             continue
-        held: list[Failure] = []
-
-        def gate(source: str, delivery: Delivery, held: list[Failure] = held) -> Failure | None:  # noqa: ARG001 - see Gate
-            failure = held_of(order.held, delivery)
-            held.extend(() if failure is None else (failure,))
-            return failure
-
-        result = known_of(run, found, gate)
+        result = known_of(run, each, gate)
         if result is not None:
-            known.append(Known(result=result, is_untried=bool(held), fingerprint=found.fingerprint))
+            known.append(Known(result=result, is_untried=gate.kept_out()))
             continue
         about = {"run_id": order.run_id, "source": order.source, "digest": order.digest, "terms": order.terms}
-        take = TakeOrder.model_validate({**about, "delivery": found})
+        take = TakeOrder.model_validate({**about, "delivery": each})
         placed.append(Placed(workflow_id=next_attempt(delivery_key(run, take)), order=take))
-    return Listed(known=tuple(known), placed=tuple(placed))
+    return Listed(fingerprints=gate.fingerprints, known=tuple(known), placed=tuple(placed))
 
 
 def delivery_key(run: SourceRun, order: TakeOrder) -> str:

@@ -56,9 +56,9 @@ def undisturbed(folder: Path, clouds: dict[str, Upstream]) -> str:
     return Bench(site.ledger).digest()
 
 
-def statuses(site: Site, **options: bool) -> list[str]:
+def statuses(site: Site) -> list[str]:
     """Do one run here and return what became of each period."""
-    return [period.status for period in site.run(**options).result.periods]
+    return [period.status for period in site.run().result.periods]
 
 
 def test_both_runners_make_the_same_ledger(clouds: dict[str, Upstream], tmp_path: Path, database: str | None) -> None:

@@ -105,5 +105,5 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 def new_database(url: str, name: str) -> str:
     """Create a database beside the one of ``url`` and return its address."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]  # a name of the test, not of a user
+        connection.execute(f'CREATE DATABASE "{name}"')
     return url.rpartition("/")[0] + f"/{name}"

@@ -4,13 +4,13 @@ What a step gives is all that a later one needs of it, on whatever machine that 
 there is fetched again, and a commit that landed is found in the ledger.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from offgridflow.connectors.cache import Cache
-from offgridflow.connectors.delivery import Found, RefusedDelivery
+from offgridflow.connectors.delivery import Connector, RefusedDelivery
 from offgridflow.connectors.reports import ReportConnector
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.domain.identity import digest_of
@@ -90,38 +90,47 @@ def _kitchen_digest(kitchen: Kitchen) -> str:
 
 
 def list_source(place: Workplace, order: ListOrder, next_attempt: NextAttempt) -> Listed:
-    """Find out what there is to take. A provider's own report is taken at once: its months are few and small."""
+    """Find out what there is to take. A provider's own report is taken at once: its months are few and small.
+
+    Where the listing fails half-way, what it had found until then counts.
+    """
     run = place.run_for(order.run_id, order.terms)
+    gate = Gatekeeper(order.held)
+    found: list[Known | Placed] = []
+    failure = None
     try:
         with place.alone(order):
             connector = place.connector(run, order.source)
-            gate = Gatekeeper(order.held)
-            if isinstance(connector, ReportConnector):
-                found = ingest_reports(run, order.source, connector, gate)
-                known = tuple(Known(result=each, is_untried=gate.kept_out()) for each in found)
-                return Listed(fingerprints=gate.fingerprints, known=known)
-            return _looked_through(run, order, discovered(run, connector), gate, next_attempt)
+            for each in _looked_through(run, order, connector, gate):
+                found.append(each if isinstance(each, Known) else _placed(run, each, next_attempt))
     except OffGridFlowError as error:
-        return Listed(failure=failure_of(error))
+        failure = failure_of(error)
+    known = tuple(each for each in found if isinstance(each, Known))
+    placed = tuple(each for each in found if isinstance(each, Placed))
+    return Listed(fingerprints=gate.fingerprints, known=known, placed=placed, failure=failure)
 
 
 def _looked_through(
-    run: SourceRun, order: ListOrder, found: Iterable[Found], gate: Gatekeeper, next_attempt: NextAttempt
-) -> Listed:
-    known: list[Known] = []
-    placed: list[Placed] = []
-    for each in found:
+    run: SourceRun, order: ListOrder, connector: Connector | ReportConnector, gate: Gatekeeper
+) -> Iterator[Known | TakeOrder]:
+    if isinstance(connector, ReportConnector):
+        for result in ingest_reports(run, order.source, connector, gate):
+            yield Known(result=result, is_untried=gate.kept_out())
+        return
+    about = {"run_id": order.run_id, "source": order.source, "digest": order.digest, "terms": order.terms}
+    for each in discovered(run, connector):
         if isinstance(each, RefusedDelivery):
-            known.append(Known(result=refused_delivery(each)))
+            yield Known(result=refused_delivery(each))
             continue
-        result = known_of(run, each, gate)
-        if result is not None:
-            known.append(Known(result=result, is_untried=gate.kept_out()))
-            continue
-        about = {"run_id": order.run_id, "source": order.source, "digest": order.digest, "terms": order.terms}
-        take = TakeOrder.model_validate({**about, "delivery": each})
-        placed.append(Placed(workflow_id=next_attempt(delivery_key(run, take)), order=take))
-    return Listed(fingerprints=gate.fingerprints, known=tuple(known), placed=tuple(placed))
+        known = known_of(run, each, gate)
+        if known is not None:
+            yield Known(result=known, is_untried=gate.kept_out())
+        else:
+            yield TakeOrder.model_validate({**about, "delivery": each})
+
+
+def _placed(run: SourceRun, order: TakeOrder, next_attempt: NextAttempt) -> Placed:
+    return Placed(workflow_id=next_attempt(delivery_key(run, order)), order=order)
 
 
 def delivery_key(run: SourceRun, order: TakeOrder) -> str:

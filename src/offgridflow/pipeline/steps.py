@@ -101,8 +101,10 @@ def list_source(place: Workplace, order: ListOrder, next_attempt: NextAttempt) -
     try:
         with place.alone(order):
             connector = place.connector(run, order.source)
-            for each in _looked_through(run, order, connector, gate):
-                found.append(each if isinstance(each, Known) else _placed(run, each, next_attempt))
+            found.extend(  # what came before an error stays
+                each if isinstance(each, Known) else _placed(run, each, next_attempt)
+                for each in _looked_through(run, order, connector, gate)
+            )
     except OffGridFlowError as error:
         failure = failure_of(error)
     known = tuple(each for each in found if isinstance(each, Known))

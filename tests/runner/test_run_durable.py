@@ -256,6 +256,24 @@ def test_work_is_resumed_within_one_version_of_the_steps(
     assert [found[workflow_id].status for workflow_id in stuck] == ["CANCELLED"]
 
 
+def test_work_that_workers_die_of_is_not_taken_up_for_ever(
+    clouds: dict[str, Upstream], tmp_path: Path, database: str | None
+) -> None:
+    """Work of which eight workers died is left alone, and stands in nobody's way; a later run makes a new attempt."""
+    site = Site(tmp_path / "durable")
+    site.configure({"one": sources_of(clouds)["one"]}, database)
+    victim = processes().Process(target=run_and_die, args=(str(site.folder), "rate 1/1"))
+    victim.start()
+    victim.join()
+    (stuck,) = [each.workflow_id for each in site.workflows(database) if each.status == "PENDING"]
+    site.alter(database, "UPDATE {}workflow_status SET recovery_attempts = 8 WHERE status = 'PENDING'")
+    statuses(site)
+    found = {each.workflow_id: each.status for each in site.workflows(database)}
+    assert found[stuck] == "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
+    assert set(statuses(site)) <= {"committed", "unchanged"}
+    assert len(site.live()) == 2
+
+
 def test_a_worker_with_other_settings_refuses_the_work(clouds: dict[str, Upstream], tmp_path: Path) -> None:
     """Work that was ordered under other settings is refused by the worker that takes it, and held by nobody."""
     site = Site(tmp_path / "durable")

@@ -17,6 +17,11 @@ from offgridflow.cloud.errors import Failure, NextRunError
 from offgridflow.domain.errors import LedgerError, MissingExtraError
 
 _POLL_SECONDS: Final = 0.05
+_NOTICE_THE_DEAD: Final = (
+    "SELECT set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false), "
+    "set_config('tcp_keepalives_count', '3', false)"
+)
+"""Lets the server end the session of a machine that vanished after a minute; by default it waits for two hours."""
 _SCOPE_KEYS: Final = ("account", "role_arn", "profile", "account_url", "project", "bucket")
 
 
@@ -104,6 +109,7 @@ class PostgresLocks:
             raise MissingExtraError(sentence, action="Run: pip install 'offgridflow[durable]'") from None
         try:
             connection = driver.connect(self._dsn, autocommit=True)
+            connection.execute(_NOTICE_THE_DEAD)
         except driver.Error:
             sentence = "The PostgreSQL server of run.lock_dsn (or run.database_url) cannot be reached."
             raise LedgerError(sentence, action="Check address and credentials; nothing was begun.") from None

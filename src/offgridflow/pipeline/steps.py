@@ -19,6 +19,7 @@ from offgridflow.pipeline.journal import Gatekeeper, resolved
 from offgridflow.pipeline.locks import Locks, lock_name
 from offgridflow.pipeline.model import IngestResult
 from offgridflow.pipeline.orders import Known, Listed, ListOrder, Placed, Taken, TakeOrder, Terms
+from offgridflow.pipeline.period import read_back
 from offgridflow.pipeline.plan import failure_of
 from offgridflow.pipeline.recipe import Kitchen
 from offgridflow.pipeline.reported import ingest_reports
@@ -155,24 +156,22 @@ def fetch(place: Workplace, order: TakeOrder) -> Taken | None:
 
 
 def commit(place: Workplace, order: TakeOrder) -> Taken:
-    """Aggregate, rate and commit a delivery, or find that it is committed."""
+    """Aggregate, rate and commit a delivery, or find that it is committed, by this run or another."""
     run = place.run_for(order.run_id, order.terms)
     try:
         with place.alone(order):
-            result = ingest_delivery(run, place.connector(run, order.source), order.delivery)
+            result = _done(run, order) or ingest_delivery(run, place.connector(run, order.source), order.delivery)
     except OffGridFlowError as error:
         result = failed_delivery(order.delivery, failure_of(error))
-    result = resolved(result, run.ledger, order.run_id)
-    return Taken(run_id=order.run_id, result=_in_the_name_of(run, order, result))
+    return Taken(run_id=order.run_id, result=resolved(result, run.ledger, order.run_id))
 
 
-def _in_the_name_of(run: SourceRun, order: TakeOrder, result: IngestResult) -> IngestResult:
-    """Return the result with what this run committed before it was cut off as committed, not as found unchanged."""
+def _done(run: SourceRun, order: TakeOrder) -> IngestResult | None:
+    """Return what this run committed of the delivery before it was cut off, None where it did not."""
     live = run.ledger.live().get((order.source, str(order.delivery.billing_period)))
-    if live is None or live.run_id != order.run_id:
-        return result
-    periods = (replace(each, status="committed") if each.status == "unchanged" else each for each in result.periods)
-    return replace(result, periods=tuple(periods))
+    if live is None or (live.run_id, live.fingerprint) != (order.run_id, order.delivery.fingerprint):
+        return None
+    return IngestResult(tuple(read_back(run.ledger, [live], "committed")))
 
 
 def seen_by(run_id: str, taken: Taken) -> IngestResult:

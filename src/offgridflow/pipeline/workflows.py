@@ -50,6 +50,8 @@ class Outcome:
 class Workflows:
     """The workflows of one ledger, as one worker sees them. Made by ``opened``, one per process at a time.
 
+    ``closed`` ends the watch.
+
     Args:
         dbos: the package.
         place: what this worker brings.
@@ -59,11 +61,12 @@ class Workflows:
     """
 
     def __init__(self, dbos: Any, place: Workplace, slot: str, slots: Slots) -> None:  # noqa: ANN401 - a late import
+        self._package = dbos
         self._dbos = dbos.DBOS
         self._place = place
         self._slot = slot
         self._slots = slots
-        self._closed = Flag()
+        self.closed = Flag()
         self._working: set[str] = set()
         self.ledger_id = place.shared.ledger.marker.ledger_id
         self.name = f"offgridflow-{self.ledger_id}"
@@ -83,7 +86,7 @@ class Workflows:
         dbos = self._dbos
         dbos(config=config)
         for name, body in ((_LIST, self._list), (_TAKE, self._take)):
-            dbos.workflow(name=name, max_recovery_attempts=_MOST_DEATHS)(_plain(body))
+            dbos.workflow(name=name, max_recovery_attempts=_MOST_DEATHS - 1)(_plain(body))
         dbos.launch()
         dbos.register_queue(
             self.name,
@@ -108,10 +111,11 @@ class Workflows:
     def watch(self) -> None:
         """Give back to the queue what dead workers left, again and again, until this one is closed."""
         with ExitStack() as stack:
-            while not self._closed.wait(_WATCH_SECONDS):
+            while not self.closed.wait(_WATCH_SECONDS):
                 try:
-                    self._keep_slot(stack)
-                    self.recover()
+                    with _database_errors(self._package):
+                        self._keep_slot(stack)
+                        self.recover()
                 except OffGridFlowError as error:
                     fields = {"error_code": error.code, "sentence": error.sentence}
                     _logger.warning("dead workers could not be looked for", extra={"fields": fields})
@@ -140,7 +144,6 @@ class Workflows:
 
     def close(self) -> None:
         """Take nothing more from the queue, finish what is at hand, and let go."""
-        self._closed.set()
         wait = _LONGEST_WAIT_SECONDS if self._working else 0
         self._dbos.destroy(destroy_registry=True, workflow_completion_timeout_sec=wait)
 
@@ -213,6 +216,7 @@ class Workflows:
         """End what this slot's last worker left under other steps, and forget what ended long ago."""
         self._end_other_versions([row for row in self._rows(status="PENDING") if row.executor_id == self._slot])
         before = (self._place.shared.ports.now() - _KEPT_FOR).isoformat()
+        self._end_other_versions(self._rows(status="ENQUEUED", end_time=before))
         rows = self._rows(status=list(_ENDED), completed_before=before, limit=_DELETED_AT_ONCE)
         if rows:
             self._dbos.delete_workflows([row.workflow_id for row in rows])
@@ -238,9 +242,10 @@ def opened(place: Workplace, database_url: str, slots: Slots) -> Iterator[Workfl
             with _database_errors(dbos):
                 yield workflows
         finally:
-            workflows.close()
+            workflows.closed.set()
             if watcher.is_alive():
                 watcher.join()
+            workflows.close()
 
 
 def _package() -> Any:  # noqa: ANN401 - loaded late: it takes half a second

@@ -3,7 +3,6 @@
 import importlib
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,7 +50,7 @@ class Crew:
         self._begun.append(process.kill)
         return process
 
-    def call(self, site: Site, *arguments: str) -> "subprocess.Popen[bytes]":
+    def call(self, site: Site, *arguments: str) -> Any:  # noqa: ANN401 - a Popen
         """Start the command line in a process of its own."""
         process = site.start(*arguments)
         self._begun.append(process.kill)

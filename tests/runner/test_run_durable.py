@@ -319,7 +319,7 @@ def test_a_worker_with_other_settings_refuses_the_work(clouds: dict[str, Upstrea
     assert site.store.holds() == {}
 
 
-def test_no_secret_reaches_the_workflow_database(clouds: dict[str, Upstream], tmp_path: Path, server: str) -> None:
+def test_no_secret_reaches_the_workflow_database(clouds: dict[str, Upstream], tmp_path: Path, dsn: str) -> None:
     """Neither settings of sources nor the database's own password are in what workers leave for each other."""
     site = Site(tmp_path / "durable")
     site.configure(sources_of(clouds), None)
@@ -330,7 +330,7 @@ def test_no_secret_reaches_the_workflow_database(clouds: dict[str, Upstream], tm
     assert b"2025-05" in content
     assert b"canary" not in content
     assert b"gASV" not in content, "a pickle in base64"
-    site.configure(sources_of(clouds), server.replace("127.0.0.1", "127.0.0.1.nowhere.invalid"))
+    site.configure(sources_of(clouds), dsn.replace("127.0.0.1", "127.0.0.1.nowhere.invalid"))
     with pytest.raises(LedgerError, match="cannot be reached") as caught:
         site.run()
     assert "canary" not in f"{caught.value!r} {caught.value}"

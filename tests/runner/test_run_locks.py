@@ -15,7 +15,7 @@ def locks(request: pytest.FixtureRequest, tmp_path: Path) -> Locks:
     """Each kind of locks, waiting for a second at most."""
     if request.param == "files":
         return FileLocks(tmp_path / "locks", wait_seconds=1)
-    return PostgresLocks(request.getfixturevalue("server"), wait_seconds=1)
+    return PostgresLocks(request.getfixturevalue("dsn"), wait_seconds=1)
 
 
 def test_one_at_a_time(locks: Locks) -> None:

@@ -15,6 +15,8 @@ from offgridflow.api.app import create_app
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import LedgerError, UsageError
 from offgridflow.ledger import Ledger, orphans, verify
+from offgridflow.testing import Dialect, FakeBucket
+from support.exports import AWS, Upstream
 from support.server import HEAD, LINES, listening, settings
 from support.shelves import Shelf
 
@@ -66,6 +68,27 @@ def test_every_command_answers_as_on_a_folder(shelf: Shelf, bill: Path, tmp_path
     assert _told(capsys, bill, shelf.uri()) == _told(capsys, bill, str(tmp_path / "L"))
     with offgridflow.open(shelf.uri()) as opened:
         assert opened.report().to_json()["ledger_version"] == Ledger.open(shelf.uri()).version()
+
+
+@pytest.mark.parametrize("shelf", ["s3"], indirect=True)
+def test_a_worker_keeps_its_history_beside_a_ledger_in_a_store(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """Configured sources are run into a store; history and locks lie where run.state says, without which it is told."""
+    monkeypatch.chdir(tmp_path)
+    with FakeBucket(Dialect.S3) as bucket:
+        upstream = Upstream(AWS, bucket, "000000000001")
+        upstream.publish("2025-01", ["0.1"] * 3)
+        lines = [f"{key} = {json.dumps(value)}" for key, value in upstream.settings().items()]
+        (tmp_path / "offgridflow.toml").write_text("\n".join(["[sources.a]", *lines]))
+        assert run(["run", "--ledger", shelf.uri()]) == 2
+        assert "run.state" in capsys.readouterr().err
+        monkeypatch.setenv("OFFGRIDFLOW_RUN__STATE", str(tmp_path / "state"))
+        told = [_json(capsys, "run", "--ledger", shelf.uri()) for _ in range(2)]
+    statuses = [[(each["source"], each["status"]) for each in answer["periods"]] for answer in told]
+    assert statuses == [[("a", "committed")], [("a", "unchanged")]]
+    assert (tmp_path / "state" / "runs.sqlite").is_file()
+    assert len(_json(capsys, "runs", "list", "--ledger", shelf.uri())["runs"]) == 2
 
 
 @REMOTE

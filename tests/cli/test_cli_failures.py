@@ -38,6 +38,15 @@ def _error(capsys: Captured) -> str:
         ["explain", "--provider", "aws", "--month", "2025-06", "--quantity", "-1"],
         ["rates", "--where", "colour=red"],
         ["report", "--methodology", "guess"],
+        ["report", "--limit", "many"],
+        ["factors", "--kind", "guess"],
+        ["factors", "--sources", "--corrections"],
+        ["factors", "m5.large", "--sources"],
+        ["reconcile", "--from", "2025-07", "--to", "2025-06"],
+        ["rerate", "--from", "2025-07", "--to", "2025-06"],
+        ["rerate", "--source", "nobody"],
+        ["inventory", "--year", "2025", "--functional-units", "NaN"],
+        ["inventory", "--year", "2025", "--functional-units", "0"],
     ],
 )
 def test_wrong_usage_is_code_2_with_a_way_out(arguments: list[str], a_ledger: Path, capsys: Captured) -> None:
@@ -46,7 +55,45 @@ def test_wrong_usage_is_code_2_with_a_way_out(arguments: list[str], a_ledger: Pa
     assert run(arguments) == 2
     lines = _error(capsys).splitlines()
     assert lines[0].startswith("Error [USAGE]: ")
+    assert "Value error" not in lines[0]
     assert len(lines) == 2
+
+
+READERS = [
+    ["report"],
+    ["coverage"],
+    ["explain"],
+    ["rates"],
+    ["rates", "--sensitivity"],
+    ["reconcile"],
+    ["inventory", "--year", "2025"],
+    ["whatif", "--region", "us-east-1:eu-north-1"],
+    ["verify"],
+    ["rerate"],
+]
+
+
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
+def test_every_reader_takes_a_ledger_without_rows_and_refuses_none(
+    arguments: list[str], bill: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that holds nothing yet is answered with code 0 in every format; one that is not there is code 1."""
+    monkeypatch.chdir(tmp_path)
+    header = tmp_path / "header.csv"
+    header.write_text(bill.read_text().splitlines()[0] + "\n")
+    assert run(["ingest", str(header), "--ledger", "L"]) == 0
+    for form in ("table", "json", "csv"):
+        assert run([*arguments, "--ledger", "L", "--format", form]) == 0
+    capsys.readouterr()
+    assert run([*arguments, "--ledger", "nowhere"]) == 1
+    assert _error(capsys).startswith("Error [LEDGER]: There is no ledger at ")
+
+
+def test_a_folder_without_bills_is_said_so(tmp_path: Path, capsys: Captured) -> None:
+    """Nothing to ingest is no error, and not silence either."""
+    (tmp_path / "bare").mkdir()
+    assert run(["ingest", str(tmp_path / "bare"), "--ledger", str(tmp_path / "L")]) == 0
+    assert "no bill is there" in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_the_bare_command_shows_help_and_no_empty_error(capsys: Captured) -> None:

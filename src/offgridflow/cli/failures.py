@@ -31,7 +31,12 @@ def show_usage(error: TyperException) -> None:
         return
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", None) or "offgridflow"
-    _write(error.format_message(), f"See `{command} --help`.", UsageError.code)
+    _write(_plain(error.format_message()), f"See `{command} --help`.", UsageError.code)
+
+
+def _plain(message: str) -> str:
+    """Return a message of the command line's parser without the words of the library that checked the value."""
+    return message.replace("Value error, ", "").replace("Input should be", "it should be")
 
 
 def show_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from offgridflow.domain.errors import UsageError
+
 if TYPE_CHECKING:
     from offgridflow.factors import Catalogue
     from offgridflow.ledger import Ledger
@@ -42,8 +44,12 @@ def open_existing(given: str | None) -> "Ledger":
 
 def kitchen(profile: str | None = None) -> "Kitchen":
     """Return factor set, recipe and grain of the settings; ``profile`` overrides the methodology's."""
+    from offgridflow.methodology.recipe import Profile  # noqa: PLC0415  the methodology is late
     from offgridflow.pipeline.kitchen import kitchen_of  # noqa: PLC0415  factor tables are late
 
+    if profile is not None and profile not in set(Profile):
+        sentence = f"--methodology {profile!r} is no profile."
+        raise UsageError(sentence, action=f"Use one of: {', '.join(Profile)}.")
     return kitchen_of(settings(), profile)
 
 

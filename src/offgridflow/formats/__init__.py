@@ -12,7 +12,7 @@ from offgridflow.formats.model import (
     Variant,
     parse_format,
 )
-from offgridflow.formats.registry import detect, format_by_name, refusal, registry
+from offgridflow.formats.registry import detect, format_by_name, known_format, refusal, registry
 
 __all__ = [
     "Column",
@@ -26,6 +26,7 @@ __all__ = [
     "detect",
     "format_by_name",
     "index_of",
+    "known_format",
     "names_of",
     "normal_name",
     "normal_names",

@@ -29,6 +29,11 @@ def format_by_name(name: str) -> Format:
     return {known.name: known for known in registry()}[name]
 
 
+def known_format(name: str) -> Format | None:
+    """Return the format with this name, or None where this installation does not have it (any more)."""
+    return next((known for known in registry() if known.name == name), None)
+
+
 def detect(columns: Sequence[str], sample_row: Mapping[str, str | None] | None = None) -> Format | None:
     """Return the format of a file with this header, or None. The name of the file plays no part.
 

@@ -38,10 +38,6 @@ def _all(terms: Iterable[str]) -> str:
     return "(" + " AND ".join(terms) + ")"
 
 
-def _any(terms: Iterable[str]) -> str:
-    return "(" + " OR ".join(terms) + ")"
-
-
 def _near(one: str, other: str) -> str:
     return f"abs({one} - ({other})) <= {_TOLERANCE} * greatest(abs({one}), abs({other}))"
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import duckdb
 
 from offgridflow.domain.errors import ConservationError
+from offgridflow.domain.model import USAGE
 from offgridflow.pipeline.model import Tally
 
 PeriodKey = tuple[str, str]
@@ -93,7 +94,7 @@ def _by_class(
     found: dict[_CurrencyKey, tuple[int, Totals, dict[str, Tally]]] = {}
     for source, period, currency, charge_class, count, lines, money in rows:
         activities, usage, excluded = found.get((source, period, currency), (0, Totals(0, Decimal(0)), {}))
-        if charge_class == "usage":
+        if charge_class == USAGE:
             activities, usage = count, Totals(lines, money)
         else:
             excluded[charge_class] = Tally(lines, money)

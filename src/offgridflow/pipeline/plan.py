@@ -54,6 +54,8 @@ def make_plan(paths: Sequence[Path], work_folder: Path, limits: Limits, progress
     )
     plan.failures.extend(_failed_file(refused.error) for refused in found.refused)
     add_parts(plan, found.parts, work_folder, limits, progress)
+    if not (found.parts or found.refused or plan.notes):
+        plan.notes.append(f"{', '.join(map(str, paths))}: no bill is there")
     return plan
 
 

@@ -1,14 +1,14 @@
 """The stored activities of a ledger under another recipe: no provider is asked, each period is replaced atomically."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import duckdb
 
-from offgridflow.domain.errors import LedgerError, OffGridFlowError
+from offgridflow.domain.errors import LedgerError, OffGridFlowError, UsageError
 from offgridflow.domain.model import ACTIVITY_COLUMNS, SKU_HASH_SQL
-from offgridflow.formats import format_by_name, registry
+from offgridflow.formats import known_format
 from offgridflow.ledger import CommitRecord, Ledger, LiveCommit, Snapshot
 from offgridflow.methodology.recipe import METHODOLOGY_VERSION
 from offgridflow.pipeline.model import IngestOptions, IngestResult, PeriodResult, Ports
@@ -35,9 +35,15 @@ def rerate(ledger: Ledger, kitchen: Kitchen, options: IngestOptions, ports: Port
 
     ``options.source`` and the range of periods narrow it. A period that was stored at another grain, or by a mapping
     that has changed since, fails with MUST_FETCH: its activities are not those that the recipe asks for.
+
+    Raises UsageError where the ledger holds nothing of the source.
     """
     task = Rerating(ledger, kitchen, options, ports)
     results: list[PeriodResult] = []
+    held = {live.source for live in ledger.live().values()}
+    if options.source is not None and options.source not in held:
+        sentence = f"The ledger holds nothing of the source {options.source!r}."
+        raise UsageError(sentence, action=f"It holds: {', '.join(sorted(held)) or 'no source at all'}.")
     chosen = [
         live
         for live in ledger.live().values()
@@ -87,17 +93,19 @@ def _load(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, live: LiveCommit) 
 
 
 def _new_record(task: Rerating, live: LiveCommit) -> CommitRecord:
-    described = task.kitchen.describe(format_by_name(live.format)) if live.format in _formats() else {}
+    mapping = known_format(live.format)
+    described = {} if mapping is None else task.kitchen.describe(mapping)
     stored = json.loads(live.recipe_json)
     for key, what in (("grain", "grain"), ("mapping_version", "mapping version")):
-        if described.get(key) != stored.get(key):
+        if mapping is None or described.get(key) != stored.get(key):
             sentence = f"{live.source} {live.billing_period} was stored under another {what}."
             raise LedgerError(sentence, action="Ingest it again with --full.", code="MUST_FETCH")
+    recipe = live.recipe if mapping is None else task.kitchen.digest_for(mapping)
     return CommitRecord(
         provider=live.provider,
         format=live.format,
         fingerprint=live.fingerprint,
-        recipe=task.kitchen.digest_for(format_by_name(live.format)),
+        recipe=recipe,
         line_items=live.line_items,
         recipe_json=json.dumps({**stored, **described}, sort_keys=True),
         factor_set=task.kitchen.factors.name,
@@ -108,7 +116,3 @@ def _new_record(task: Rerating, live: LiveCommit) -> CommitRecord:
         parts=live.parts,
         raw_totals=live.raw_totals,
     )
-
-
-def _formats() -> Sequence[str]:
-    return [mapping.name for mapping in registry()]

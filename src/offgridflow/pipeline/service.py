@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from offgridflow.domain.model import USAGE
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline.doorway import door_of, listening
 from offgridflow.pipeline.ingest import ingest_paths
@@ -147,5 +146,4 @@ def _tallies(tallies: dict[str, Tally]) -> dict[str, dict[str, int | Decimal | N
     return {
         reason: {"line_items": tally.line_items, "billed_cost": tally.billed_cost}
         for reason, tally in sorted(tallies.items())
-        if reason != USAGE
     }

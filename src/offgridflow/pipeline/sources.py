@@ -15,7 +15,7 @@ from offgridflow.connectors.reports import ReportConnector, ReportDelivery
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.domain.periods import Month
 from offgridflow.engines.model import Grain
-from offgridflow.formats import format_by_name, registry
+from offgridflow.formats import known_format
 from offgridflow.ledger import Ledger, LiveCommit
 from offgridflow.pipeline.ingest import Expected, ingest_parts
 from offgridflow.pipeline.model import Failure, IngestOptions, IngestResult, PeriodResult, Ports
@@ -202,10 +202,10 @@ def _take(run: SourceRun, connector: Connector, delivery: Delivery) -> IngestRes
 
 
 def _is_same(run: SourceRun, live: LiveCommit, delivery: Delivery) -> bool:
-    known = {mapping.name for mapping in registry()}
-    if live.fingerprint != delivery.fingerprint or live.format not in known:
+    mapping = known_format(live.format)
+    if live.fingerprint != delivery.fingerprint or mapping is None:
         return False
-    return live.recipe == run.kitchen.digest_for(format_by_name(live.format))
+    return live.recipe == run.kitchen.digest_for(mapping)
 
 
 def _forget_parts(cache: Cache, name: str, delivery: Delivery) -> None:

@@ -17,6 +17,7 @@ from offgridflow.reports.figures import EXACT, total_of
 from offgridflow.reports.reconcile import months_of
 from offgridflow.reports.records import exact, records
 from offgridflow.reports.reported import reported_rows
+from offgridflow.reports.scope import MONTH_SQL
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def calibrate(
 
 _Key = tuple[str | None, ...]
 _OURS: Final = (
-    f"WITH usage AS (SELECT *, strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m') AS month FROM emissions "
+    f"WITH usage AS (SELECT *, {MONTH_SQL} AS month FROM emissions "
     f"WHERE charge_class = 'usage') SELECT {', '.join(_CELL)}, resource_id, "
     f"sum(it_energy_kwh::{DECIMAL}) AS it_energy_kwh, sum((coalesce(operational_upstream_kgco2e, "
     f"operational_location_kgco2e - operational_direct_kgco2e, 0) + coalesce(embodied_kgco2e, 0))::{DECIMAL}) "

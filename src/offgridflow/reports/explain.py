@@ -16,7 +16,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.domain.trace import TermKind
 from offgridflow.reports.figures import plain
 from offgridflow.reports.records import product, records, sku_of
-from offgridflow.reports.scope import Filters, scope_of
+from offgridflow.reports.scope import MONTH_SQL, Filters, scope_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -119,10 +119,9 @@ def explain_cell(
     return ExplainReport(tuple(_explained(row, explainer) for row in shown), len(found) - len(shown))
 
 
-_MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
 _COLUMNS: Final = ", ".join(SKU_COLUMNS)
 _QUERY: Final = (
-    f"SELECT {_COLUMNS}, {_MONTH} AS month, billing_currency, rate_id, reason, "
+    f"SELECT {_COLUMNS}, {MONTH_SQL} AS month, billing_currency, rate_id, reason, "
     "sum(consumed_quantity) AS consumed_quantity, sum(line_items)::BIGINT AS line_items, "
     f"sum(billed_cost) AS billed_cost, sum(total_kgco2e::{DECIMAL}) AS total_kgco2e "
     f"FROM emissions WHERE {{condition}} GROUP BY {_COLUMNS}, month, billing_currency, rate_id, reason "

@@ -19,6 +19,7 @@ from offgridflow.reports.market import market_view
 from offgridflow.reports.rates import Sensitivity, sensitivity
 from offgridflow.reports.records import records
 from offgridflow.reports.reported import REPORTED_FIGURES, reported_rows, reported_water
+from offgridflow.reports.scope import MONTH_SQL
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, report
 
 if TYPE_CHECKING:
@@ -156,11 +157,10 @@ def _by_provider(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> lis
     split = f"bool_and(operational_direct_kgco2e IS NOT NULL) FILTER ({rated}) AS is_split"
     market = f"sum(total_market_kgco2e::{DECIMAL}) AS known_market"
     filled = f"sum(total_kgco2e::{DECIMAL}) FILTER (NOT ({_KNOWN})) AS filled_market"
-    month = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
     found = records(
         con,
         f"SELECT provider, {', '.join(sums)}, {split}, {market}, {filled} FROM {view} "
-        f"WHERE charge_class = 'usage' AND {month} BETWEEN ? AND ? GROUP BY provider ORDER BY provider",
+        f"WHERE charge_class = 'usage' AND {MONTH_SQL} BETWEEN ? AND ? GROUP BY provider ORDER BY provider",
         (first, last),
     )
     return [_provider(row) for row in found]

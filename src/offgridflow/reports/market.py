@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from offgridflow.reports.figures import EXACT, Row, Scalar
 from offgridflow.reports.reported import reported_rows
-from offgridflow.reports.scope import EMISSIONS, Filters
+from offgridflow.reports.scope import EMISSIONS, MONTH_SQL, Filters
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
 
 if TYPE_CHECKING:
@@ -116,14 +116,13 @@ def _view_of(con: "duckdb.DuckDBPyConnection", ratios: Mapping[_Cell, Decimal]) 
         f"INSERT INTO {_RATIOS} VALUES (?, ?, ?, ?, ?)", [(*cell, float(ratio)) for cell, ratio in ratios.items()]
     )
     operational = "operational_direct_kgco2e * ratio + operational_upstream_kgco2e"
-    month = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
     con.execute(
         f"CREATE OR REPLACE TEMP VIEW {MARKET} AS SELECT * EXCLUDE (ratio_month, ratio_provider, ratio_account, "
         f"ratio_region, ratio) REPLACE ("
         f"coalesce(operational_market_kgco2e, {operational}) AS operational_market_kgco2e, "
         f"CASE WHEN operational_market_kgco2e IS NULL THEN coalesce(total_market_kgco2e, {operational} + "
         f"embodied_kgco2e) ELSE total_market_kgco2e END AS total_market_kgco2e) "
-        f"FROM {EMISSIONS} LEFT JOIN {_RATIOS} ON ratio_month = {month} AND ratio_provider = provider "
+        f"FROM {EMISSIONS} LEFT JOIN {_RATIOS} ON ratio_month = {MONTH_SQL} AND ratio_provider = provider "
         f"AND ratio_account IS NOT DISTINCT FROM sub_account_id AND ratio_region IS NOT DISTINCT FROM region_id"
     )
     return MARKET

@@ -10,7 +10,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.reports.figures import Row, difference
 from offgridflow.reports.prices import COST, NoPrice, Price, Prices
 from offgridflow.reports.records import records
-from offgridflow.reports.scope import Scope, keys_of
+from offgridflow.reports.scope import MONTH_SQL, Scope, keys_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 MOVED: Final = "moved"
 """The temporary view of ``emissions`` with the money of what changes, now and then."""
 
-MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
 _USAGE: Final = f"charge_class = '{USAGE}'"
 
 
@@ -162,8 +161,8 @@ _LATER: Final = ", ".join(
 )
 _MOVED_VIEW: Final = (
     f"SELECT e.*, {COST} AS cost, m.key IS NOT NULL AS is_moved, m.key AS moved_key, {_LATER} FROM emissions e "
-    f"LEFT JOIN moved_price m ON {_USAGE} AND m.key = hash({', '.join('e.' + name for name in SKU_COLUMNS)}, {MONTH}) "
-    "AND m.currency IS NOT DISTINCT FROM e.billing_currency"
+    f"LEFT JOIN moved_price m ON {_USAGE} "
+    f"AND m.key = hash({', '.join('e.' + name for name in SKU_COLUMNS)}, {MONTH_SQL}) AND m.currency IS NOT DISTINCT FROM e.billing_currency"
 )
 _MONEY: Final = ", ".join(
     [

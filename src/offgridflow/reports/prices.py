@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, USAGE, Sku
 from offgridflow.methodology.aws import meter_of
 from offgridflow.reports.records import records, sku_of
+from offgridflow.reports.scope import MONTH_SQL
 
 if TYPE_CHECKING:
     import duckdb
@@ -182,7 +183,7 @@ def paid(con: "duckdb.DuckDBPyConnection", view: str = "emissions") -> Prices:
         f"SELECT {columns}, billing_currency, sum({COST}::{DECIMAL})::DOUBLE AS cost, "
         f"sum(consumed_quantity)::DOUBLE AS quantity FROM {view} WHERE charge_class = '{USAGE}' AND "
         f"consumed_quantity > 0 AND {COST} IS NOT NULL GROUP BY {columns}, billing_currency, "
-        "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m') HAVING cost >= 0 AND quantity > 0",
+        f"{MONTH_SQL} HAVING cost >= 0 AND quantity > 0",
     )
     exact: _Seen = {}
     by_size: _Seen = {}

@@ -16,6 +16,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.reports.figures import Row, difference, ratio, total_of
 from offgridflow.reports.records import records
 from offgridflow.reports.reported import REPORTED_FIGURES, reported_rows
+from offgridflow.reports.scope import MONTH_SQL
 from offgridflow.reports.totals import COST_WEIGHT, UNKNOWN_PROVENANCE, Provenance
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def months_of(first: str | None, last: str | None) -> tuple[str, str]:
         except ValueError as error:
             sentence = f"{error}."
             raise UsageError(sentence, action="Providers publish whole months.") from error
+    if first is not None and last is not None and last < first:
+        sentence = f"The last month {last} lies before the first month {first}."
+        raise UsageError(sentence, action="Swap --from and --to.")
     return first or "0000-00", last or "9999-99"
 
 
@@ -112,7 +116,6 @@ def reconcile(
 
 
 _Cell = tuple[object, ...]
-_MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
 _RATED: Final = "total_kgco2e IS NOT NULL"
 
 
@@ -128,7 +131,7 @@ def _known(name: str) -> str:
 def _estimates(con: "duckdb.DuckDBPyConnection", months: tuple[str, str], keys: Sequence[str]) -> list[dict[str, Any]]:
     return records(
         con,
-        f"WITH usage AS (SELECT *, {_MONTH} AS month, {COST_WEIGHT} AS weight FROM emissions "
+        f"WITH usage AS (SELECT *, {MONTH_SQL} AS month, {COST_WEIGHT} AS weight FROM emissions "
         f"WHERE charge_class = 'usage') SELECT {', '.join(keys)}, {_known('operational_direct_kgco2e')}, "
         f"{_known('operational_market_kgco2e')}, {_sum('total_kgco2e')}, {_known('total_market_kgco2e')}, "
         f"coalesce(sum(weight) FILTER (total_kgco2e IS NULL), 0) AS unrated_cost FROM usage "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from offgridflow.domain.model import DECIMAL
 from offgridflow.domain.reported import COUNTED, REPORTED, REPORTED_COLUMNS, REPORTED_FIGURES, WATER, Breakdown
 from offgridflow.reports.records import has_table, records
+from offgridflow.reports.scope import MONTH_SQL
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,18 +101,18 @@ def _plain(text: str) -> str:
 
 
 _LOOSE: Final = re.compile(r"[\s()]+")
-_MONTH: Final = "strftime(charge_period_start AT TIME ZONE 'UTC', '%Y-%m')"
 _Place = tuple[str, str | None, str | None]
 
 
 def _resources(con: "duckdb.DuckDBPyConnection") -> dict[tuple[str, str, str], _Place]:
     """Return (resource id, region, service) in the bill's words, by (provider, month, resource id in lower case)."""
     rows = con.execute(
-        f"SELECT provider, {_MONTH} AS month, lower(resource_id) AS plain, min(resource_id), region_id, service_name "
+        f"SELECT provider, {MONTH_SQL} AS month, lower(resource_id) AS plain, min(resource_id), region_id, "
+        "service_name "
         f"FROM emissions WHERE charge_class = 'usage' AND lower(resource_id) IN "
         f"(SELECT lower(resource_id) FROM {REPORTED} WHERE resource_id IS NOT NULL) "
-        f"GROUP BY provider, {_MONTH}, lower(resource_id), region_id, service_name "
-        f"QUALIFY row_number() OVER (PARTITION BY provider, {_MONTH}, lower(resource_id) "
+        f"GROUP BY provider, {MONTH_SQL}, lower(resource_id), region_id, service_name "
+        f"QUALIFY row_number() OVER (PARTITION BY provider, {MONTH_SQL}, lower(resource_id) "
         f"ORDER BY sum(total_kgco2e::{DECIMAL}) DESC NULLS LAST, region_id, service_name) = 1",
     ).fetchall()
     return {(provider, month, plain): (name, region, service) for provider, month, plain, name, region, service in rows}

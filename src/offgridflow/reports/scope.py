@@ -53,8 +53,11 @@ Filters = Mapping[str, str | tuple[str, ...]]
 _IN_UTC: Final = "make_timestamp(epoch_us(charge_period_start))"
 """The wall clock of UTC; ``AT TIME ZONE`` says the same at twice the cost."""
 
+MONTH_SQL: Final = f"strftime({_IN_UTC}, '%Y-%m')"
+"""The calendar month of a row's charge, UTC."""
+
 _EXPRESSIONS: Final[dict[GroupKey, str]] = {
-    GroupKey.MONTH: f"strftime({_IN_UTC}, '%Y-%m')",
+    GroupKey.MONTH: MONTH_SQL,
     GroupKey.DAY: f"strftime({_IN_UTC}, '%Y-%m-%d')",
     GroupKey.INSTANCE_TYPE: "attributes.instance_type",
 }
@@ -148,11 +151,6 @@ class Scope:
             parts.append(condition)
             values.extend(bound)
         return " AND ".join(parts) or "true", values
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is filtered away."""
-        return not self.filters and self.days == Days()
 
 
 def scope_of(date_from: str | None, date_to: str | None, where: Filters, view: str = EMISSIONS) -> Scope:

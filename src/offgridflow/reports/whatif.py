@@ -13,10 +13,10 @@ from offgridflow.domain.model import ACTIVITY_COLUMNS, PARTITION_COLUMNS, SKU_CO
 from offgridflow.domain.periods import Month
 from offgridflow.domain.rated import card_of, insert_of, rate_values, rated_rows
 from offgridflow.reports.figures import Row, difference
-from offgridflow.reports.moved import MONTH, MOVED, Changed, Move, cost_row, costs, fill_moved, moves
+from offgridflow.reports.moved import MOVED, Changed, Move, cost_row, costs, fill_moved, moves
 from offgridflow.reports.prices import NO_PRICES, PRICE_MEANINGS, paid
 from offgridflow.reports.records import records, sku_of
-from offgridflow.reports.scope import Filters, scope_of
+from offgridflow.reports.scope import MONTH_SQL, Filters, scope_of
 from offgridflow.reports.swap import Change, unchanged
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
 
@@ -36,7 +36,7 @@ def rerate(con: "duckdb.DuckDBPyConnection", rate_of: RateFunction, change: Chan
     """
     rows = records(
         con,
-        f"SELECT {_COLUMNS}, {_KEY} AS key, {MONTH} AS month, list(DISTINCT billing_currency) AS currencies "
+        f"SELECT {_COLUMNS}, {_KEY} AS key, {MONTH_SQL} AS month, list(DISTINCT billing_currency) AS currencies "
         f"FROM emissions WHERE {_USAGE} GROUP BY ALL",
     )
     if len({row["key"] for row in rows}) != len(rows):
@@ -135,7 +135,7 @@ def what_if(  # noqa: PLR0913  a report's question and the change
 # SQL ----------------------------------------------------------------------------------------------------------------
 
 _COLUMNS: Final = ", ".join(SKU_COLUMNS)
-_KEY: Final = f"hash({_COLUMNS}, {MONTH})"
+_KEY: Final = f"hash({_COLUMNS}, {MONTH_SQL})"
 _USAGE: Final = f"charge_class = '{USAGE}'"
 _CARD: Final = "rerated_card"
 _CARD_KEYS: Final = {"key": "UBIGINT"}
@@ -143,7 +143,7 @@ _VIEW: Final = rated_rows(
     ", ".join((*PARTITION_COLUMNS, *ACTIVITY_COLUMNS)),
     "emissions",
     _CARD,
-    f"c.key = hash({', '.join('a.' + name for name in SKU_COLUMNS)}, {MONTH})",
+    f"c.key = hash({', '.join('a.' + name for name in SKU_COLUMNS)}, {MONTH_SQL})",
 )
 
 

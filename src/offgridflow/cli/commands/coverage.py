@@ -116,7 +116,8 @@ def _text(value: object) -> str:
 
 
 def _notes(found: CoverageReport) -> Sequence[str]:
-    notes = [
+    notes = [] if found.buckets else ["No usage in the ledger answers to that."]
+    notes += [
         f"Headline in {row['billing_currency']}: {people.share(row['headline'])} of the cost of physical usage is "
         "rated for the SKU, its family or its vCPUs (aim: 90 %)."
         for row in found.headlines

@@ -11,6 +11,7 @@ from offgridflow.cli import people
 from offgridflow.cli.options import DEFAULT_LIMIT, Format, FormatOption, LimitOption
 from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import catalogue
+from offgridflow.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from offgridflow.factors import Catalogue
@@ -40,6 +41,11 @@ def factors(
     Without TEXT and --kind: how many factors of each kind there are.
     """
     found = catalogue()
+    if sources + corrections + (search is not None or kind is not None) > 1:
+        sentence = "Sources, corrections and factors are three lists."
+        raise UsageError(sentence, action="Ask for one of --sources, --corrections, or TEXT and --kind.")
+    if kind is not None:
+        _check_kind(found, kind)
     if sources:
         answer = _listing(found, "sources", list(found.sources()))
     elif corrections:
@@ -49,6 +55,14 @@ def factors(
     else:
         answer = _factors(found, _chosen(found.factors(), search, kind))
     emit(answer, form, limit)
+
+
+def _check_kind(found: "Catalogue", kind: str) -> None:
+    """Raise UsageError for a kind that no factor has."""
+    kinds = sorted({factor.kind for factor in found.factors()})
+    if kind not in kinds:
+        sentence = f"--kind {kind!r} is no kind of factor."
+        raise UsageError(sentence, action=f"Use one of: {', '.join(kinds)}.")
 
 
 def _head(found: "Catalogue") -> dict[str, object]:

@@ -65,7 +65,10 @@ def inventory(
 
 def _units(text: str) -> Decimal:
     try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        sentence = f"--functional-units {text!r} is not a number."
-        raise UsageError(sentence, action="Write for example --functional-units 1000000.") from error
+        units = Decimal(text)
+    except InvalidOperation:
+        units = Decimal("NaN")
+    if not units.is_finite() or units <= 0:
+        sentence = f"--functional-units {text!r} is not a number above 0."
+        raise UsageError(sentence, action="Write for example --functional-units 1000000.")
+    return units

@@ -162,7 +162,8 @@ _LATER: Final = ", ".join(
 _MOVED_VIEW: Final = (
     f"SELECT e.*, {COST} AS cost, m.key IS NOT NULL AS is_moved, m.key AS moved_key, {_LATER} FROM emissions e "
     f"LEFT JOIN moved_price m ON {_USAGE} "
-    f"AND m.key = hash({', '.join('e.' + name for name in SKU_COLUMNS)}, {MONTH_SQL}) AND m.currency IS NOT DISTINCT FROM e.billing_currency"
+    f"AND m.key = hash({', '.join('e.' + name for name in SKU_COLUMNS)}, {MONTH_SQL}) "
+    "AND m.currency IS NOT DISTINCT FROM e.billing_currency"
 )
 _MONEY: Final = ", ".join(
     [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from offgridflow.domain.errors import UsageError
 from offgridflow.ledger import Ledger, verify
 from offgridflow.pipeline.service import ingest_files, rerate_ledger
 from offgridflow.settings import GrainSettings, MethodologySettings, Settings
@@ -70,6 +71,8 @@ def test_another_grain_must_be_fetched(ledger: str) -> None:
 
 
 def test_only_what_is_chosen_is_rated_again(ledger: str) -> None:
-    """A range without the period, or another source, leaves it alone."""
+    """A range without the period leaves it alone; a source that is not there is refused, and those that are named."""
     assert rerate_ledger(ledger, HALF_BUSY, (None, "2025-07", None)).periods == ()
-    assert rerate_ledger(ledger, HALF_BUSY, ("other", None, None)).periods == ()
+    with pytest.raises(UsageError, match="'other'") as refused:
+        rerate_ledger(ledger, HALF_BUSY, ("other", None, None))
+    assert "aws/1" in refused.value.action

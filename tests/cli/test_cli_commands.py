@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import offgridflow
-from offgridflow.cli.commands.demo import complete_months
+from offgridflow.cli.commands.demo import complete_months, further
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import UsageError
 
@@ -290,6 +290,12 @@ def test_maintain_changes_no_figure_and_keeps_pinned_versions(bill: Path, tmp_pa
     assert "audit-2025" in capsys.readouterr().out
     assert _json(capsys, "maintain", "--unpin", "audit-2025", "--ledger", ledger)["pins"] == []
     assert _json(capsys, "verify", "--ledger", ledger)["digest"] == digest
+
+
+def test_the_demo_says_what_serves_its_ledger() -> None:
+    """The commands that it prints can be copied as they stand, whether the program is on the path or not."""
+    assert ".venv/bin/offgridflow serve --ledger demo/ledger" in further(".venv/bin/offgridflow", "demo/ledger")
+    assert "\n  offgridflow serve --ledger L  #" in further("/x/offgridflow/__main__.py", "L")
 
 
 def test_the_demo_shows_three_clouds(tmp_path: Path, capsys: Captured) -> None:

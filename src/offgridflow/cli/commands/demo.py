@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -46,11 +47,20 @@ def demo(
         found = opened.report(("provider", "service_name"))
     emit(report_command.answer_of(found), form, DEFAULT_LIMIT)
     if form is Format.TABLE:
-        typer.echo(f"\nLook further: offgridflow coverage --ledger {ledger}, offgridflow explain --ledger {ledger}")
+        typer.echo(f"\n{further(sys.argv[0], ledger)}")
     if result.status != "ok":
         raise typer.Exit(1)
     if not no_serve and importlib.util.find_spec(_SERVE) is not None:
         importlib.import_module(_SERVE).serve(ledger=ledger)
+
+
+def further(program: str, ledger: str) -> str:
+    """Return the commands to go on with, to be copied as they stand: by the path of the program, if that was typed."""
+    name = program if Path(program).name == "offgridflow" else "offgridflow"
+    commands = {"the dashboard": "serve", "what was estimated, and how": "coverage", "down to factors": "explain"}
+    return "\n".join(
+        ["Look further:", *(f"  {name} {command} --ledger {ledger}  # {what}" for what, command in commands.items())]
+    )
 
 
 def complete_months(today: date, count: int) -> list[Month]:

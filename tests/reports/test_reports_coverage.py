@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from offgridflow.domain.reasons import CoverageBucket
+from offgridflow.methodology.user import SpendRow
 from offgridflow.reports.coverage import BUCKET_MEANINGS, TOP, coverage
 
 Con = duckdb.DuckDBPyConnection
@@ -156,3 +157,48 @@ def test_an_empty_ledger_has_no_coverage(empty: Con) -> None:
 def test_every_bucket_has_a_meaning() -> None:
     """The table for people names all six buckets."""
     assert set(BUCKET_MEANINGS) == set(CoverageBucket)
+
+
+def test_spend_moves_cost_from_e_to_d_and_no_kilogram_into_any_list(golden: Con, make_row: MakeRow, add: Add) -> None:
+    """With a factor per currency its E rows are D, apart and with range and source; other figures stay as they were."""
+    for cost, currency in ((7, "EUR"), (-3, "USD"), (0, "USD")):
+        unrated = {"status": "not_estimated", "reason": "unknown_service", "coverage_bucket": "E"}
+        add(
+            golden,
+            make_row(billed_cost=Decimal(cost), billing_currency=currency, assumptions=["grid_country"], **unrated),
+        )
+    before = coverage(golden)
+    found = coverage(golden, spend=[SpendRow("USD", 0.25, 0.5, 1.5, "own study 2025")])
+    assert found.by_spend == (
+        {
+            "billing_currency": "USD",
+            "cost": Decimal("5.00"),
+            "line_items": 60,
+            "spend_kgco2e": Decimal("2.5"),
+            "spend_low_kgco2e": Decimal("1.25"),
+            "spend_high_kgco2e": Decimal("7.5"),
+            "kgco2e_per_currency_unit": Decimal("0.5"),
+            "source": "own study 2025",
+        },
+    )
+    assert (found.headlines, found.line_headline, found.statuses) == (
+        before.headlines,
+        before.line_headline,
+        before.statuses,
+    )
+    usd = {row["coverage_bucket"]: row for row in found.buckets if row["billing_currency"] == "USD"}
+    old = {row["coverage_bucket"]: row for row in before.buckets if row["billing_currency"] == "USD"}
+    assert (usd["D"]["cost"], usd["D"]["total_kgco2e"]) == (Decimal("5.00"), None)
+    assert (old["E"]["cost"], usd["E"]["cost"]) == (Decimal("5.00"), 0)
+    assert [usd[each] for each in "ABC"] == [old[each] for each in "ABC"]
+    eur = {row["coverage_bucket"]: row["cost"] for row in found.buckets if row["billing_currency"] == "EUR"}
+    assert (eur["D"], eur["E"]) == (0, Decimal(7))
+    marked = next(row for row in found.assumptions if row["assumption"] == "spend_mean")
+    assert (marked["cost"], marked["total_kgco2e"]) == (Decimal("5.00"), None)
+    assert before.by_spend == ()
+    assert found.to_json()["by_spend"] == list(found.by_spend)
+
+
+def test_a_currency_is_text_and_never_sql(golden: Con) -> None:
+    """A currency with a quote in it is compared as it is written, and matches nothing."""
+    assert coverage(golden, spend=[SpendRow("U'SD", 1.0, 1.0, 1.0, "x")]).by_spend == ()

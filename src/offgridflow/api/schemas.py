@@ -131,6 +131,7 @@ class Coverage(Answer):
     units: list[Row]
     top_not_estimated: list[Row]
     possible_omission: list[Row]
+    by_spend: list[Row]
     factor_set: str | None
     ledger_version: int
 

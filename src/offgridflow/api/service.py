@@ -16,6 +16,7 @@ from offgridflow.api.cache import Cache
 from offgridflow.api.gate import Gate, GateLimits, deadline
 from offgridflow.api.problems import ApiError, Code
 from offgridflow.domain.errors import OffGridFlowError
+from offgridflow.methodology.user import spend_rows
 from offgridflow.reports.coverage import CoverageReport, coverage
 from offgridflow.reports.explain import ExplainReport, explain_cell
 from offgridflow.reports.glance import Glance, glance
@@ -204,7 +205,7 @@ class Service:
         """Return what was estimated, how, and what was not."""
         with self.heavy(edition, restriction) as reading:
             asked = (question.date_from, question.date_to, question.filters)
-            return coverage(reading.con, *asked, provenance=reading.provenance)
+            return coverage(reading.con, *asked, provenance=reading.provenance, spend=spend_rows(self.kitchen.recipe))
 
     def rates(self, edition: "Edition", restriction: "Restriction", where: Filters, search: str | None) -> RateCard:
         """Return the rate card behind the rows that may be seen."""

@@ -14,10 +14,13 @@ from offgridflow.domain.reasons import CoverageBucket
 from offgridflow.reports.figures import EXACT, Row, ratio, shares, total_of
 from offgridflow.reports.records import records
 from offgridflow.reports.scope import EMISSIONS, Filters, Scope, scope_of
+from offgridflow.reports.spend import by_spend, with_spend
 from offgridflow.reports.totals import COST_WEIGHT, UNKNOWN_PROVENANCE, USAGE_STATUSES, Provenance
 
 if TYPE_CHECKING:
     import duckdb
+
+    from offgridflow.methodology.user import SpendRow
 
 BUCKET_MEANINGS: Final[dict[CoverageBucket, str]] = {
     CoverageBucket.SKU: "rated for the SKU itself",
@@ -42,7 +45,9 @@ class CoverageReport:
     ``cost_share``, ``line_items``, ``line_share`` and ``total_kgco2e``; the shares of one currency add up to 1.
     ``assumptions`` has rows of the same columns, under each mark that a rate carries: those shares overlap.
     ``headlines`` has (A+B)/(A+...+E) by cost per currency, and ``line_headline`` the same by lines over all.
-    ``omissions`` is the possible omission per currency: shown, never added to any total.
+    ``by_spend`` has cost, lines and kgCO2e of bucket D per currency, empty unless the fallback by spend is on; its
+    kilograms are in no other list and in no total. ``omissions`` is the possible omission per currency: shown, never
+    added to any total.
     """
 
     headlines: tuple[Row, ...]
@@ -55,6 +60,7 @@ class CoverageReport:
     top_not_estimated: tuple[Row, ...]
     omissions: tuple[Row, ...]
     provenance: Provenance
+    by_spend: tuple[Row, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON shape."""
@@ -67,6 +73,7 @@ class CoverageReport:
             "units": list(self.units),
             "top_not_estimated": list(self.top_not_estimated),
             "possible_omission": list(self.omissions),
+            "by_spend": list(self.by_spend),
             **self.provenance.to_json(),
         }
 
@@ -79,9 +86,13 @@ def coverage(
     *,
     provenance: Provenance = UNKNOWN_PROVENANCE,
     view: str = EMISSIONS,
+    spend: "Sequence[SpendRow]" = (),
 ) -> CoverageReport:
-    """Return the coverage of the usage rows; the arguments are those of ``totals.report``."""
-    scope = scope_of(date_from, date_to, where or {}, view)
+    """Return the coverage of the usage rows; the arguments are those of ``totals.report``.
+
+    ``spend`` (``methodology.user.spend_rows``) switches the fallback by spend on.
+    """
+    scope = scope_of(date_from, date_to, where or {}, with_spend(view, spend))
     buckets = _parts(con, scope, ("coverage_bucket",))
     everything = [bucket.value for bucket in CoverageBucket]
     return CoverageReport(
@@ -95,6 +106,7 @@ def coverage(
         top_not_estimated=_top(con, scope),
         omissions=_omissions(con, scope, buckets),
         provenance=provenance,
+        by_spend=by_spend(con, scope, spend),
     )
 
 

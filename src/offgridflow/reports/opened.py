@@ -17,6 +17,7 @@ from offgridflow.reports.whatif import RERATED, RateFunction, rerate
 
 if TYPE_CHECKING:
     from offgridflow.ledger import Snapshot
+    from offgridflow.methodology.user import SpendRow
 
 VIEWS = ("emissions", "rates", "quarantine", "commits", "reported_emissions")
 
@@ -71,9 +72,11 @@ class OpenLedger:
         date_from: str | None = None,
         date_to: str | None = None,
         where: Filters | None = None,
+        *,
+        spend: "Sequence[SpendRow]" = (),
     ) -> CoverageReport:
         """Return what was estimated, how, and what was not; see ``offgridflow.reports.coverage.coverage``."""
-        return coverage(self.con, date_from, date_to, where, provenance=self.provenance)
+        return coverage(self.con, date_from, date_to, where, provenance=self.provenance, spend=spend)
 
     def relation(self, name: str = "emissions") -> duckdb.DuckDBPyRelation:
         """Return a view as a DuckDB relation: one of VIEWS, live rows only."""

@@ -1,6 +1,7 @@
 """``offgridflow coverage``: what was estimated, how, what was not, and why."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,9 +18,12 @@ from offgridflow.cli.options import (
     filters_of,
 )
 from offgridflow.cli.output import Answer, Column, Table, emit
-from offgridflow.cli.session import open_ledger
+from offgridflow.cli.session import open_ledger, settings
 from offgridflow.domain.reasons import CoverageBucket
 from offgridflow.reports.coverage import BUCKET_MEANINGS, CoverageReport
+
+if TYPE_CHECKING:
+    from offgridflow.methodology.user import SpendRow
 
 ORDER = 31
 
@@ -47,23 +51,35 @@ def coverage(
 ) -> None:
     """Show what was estimated, how, and what was not and why; by cost and by lines.
 
-    Buckets A to F hold all usage and add up to 100 %. The headline is (A + B) / (A + ... + E).
+    Buckets A to F hold all usage and add up to 100 %. The headline is (A + B) / (A + ... + E). Bucket D is empty
+    unless the settings have factors by spend (methodology.spend); its kgCO2e are shown apart and are in no total.
     """
     with open_ledger(ledger) as opened:
-        found = opened.coverage(date_from, date_to, filters_of(where))
+        found = opened.coverage(date_from, date_to, filters_of(where), spend=_spend())
     emit(answer_of(found), form, limit)
+
+
+def _spend() -> "Sequence[SpendRow]":
+    """Return the factors by spend of the settings; without any, the methodology is not even loaded."""
+    chosen = settings().methodology
+    if not chosen.spend:
+        return ()
+    from offgridflow.methodology.user import spend_rows  # noqa: PLC0415  the methodology is late
+    from offgridflow.pipeline.kitchen import recipe_of  # noqa: PLC0415  factor tables are late
+
+    return spend_rows(recipe_of(chosen))
 
 
 def answer_of(found: CoverageReport) -> Answer:
     """Return the coverage as it is shown."""
-    tables = [_buckets(found), _reasons(found), _assumptions(found), _units(found), _top(found)]
+    tables = [_buckets(found), _by_spend(found), _reasons(found), _assumptions(found), _units(found), _top(found)]
     return Answer(found.to_json(), _records(found), [table for table in tables if table.rows], notes=_notes(found))
 
 
 def _records(found: CoverageReport) -> list[Mapping[str, object]]:
     """Return buckets, statuses, reasons, assumptions and units as one list, each row with what it is a row of."""
     parts = {"bucket": found.buckets, "status": found.statuses, "reason": found.reasons}
-    parts |= {"assumption": found.assumptions, "unit": found.units}
+    parts |= {"assumption": found.assumptions, "unit": found.units, "by_spend": found.by_spend}
     return [{"list": name, **row} for name, rows in parts.items() for row in rows]
 
 
@@ -76,6 +92,18 @@ def _buckets(found: CoverageReport) -> Table:
         Column("kgCO2e", "total_kgco2e", people.figure),
     )
     return Table("Coverage of usage", columns, found.buckets)
+
+
+def _by_spend(found: CoverageReport) -> Table:
+    columns = (
+        *_MONEY,
+        Column("lines", "line_items", people.count),
+        Column("kgCO2e by spend", "spend_kgco2e", people.figure),
+        Column("low", "spend_low_kgco2e", people.figure),
+        Column("high", "spend_high_kgco2e", people.figure),
+        Column("source", "source"),
+    )
+    return Table("Bucket D: rated by spend alone, in no total", columns, found.by_spend)
 
 
 def _reasons(found: CoverageReport) -> Table:

@@ -128,17 +128,19 @@ def _varint(stream: BinaryIO, name: str, offset: int, *, may_end: bool = False) 
 
 def _unpacked(codec: str, packed: bytes, name: str, offset: int) -> bytes:
     try:
-        content = _CODECS[codec](packed)
+        return _CODECS[codec](packed)
+    except _TooMuchError as error:
+        sentence = f"{name} holds a block at byte {offset} that inflates to more than {_MOST_BLOCK_BYTES} bytes"
+        action = "No bill packs like this; look at it before you ingest it."
+        raise InputError(sentence, action=action, code="INFLATES_TOO_MUCH") from error
     except (zlib.error, ValueError) as error:
         raise damaged(name, f"the block at byte {offset} cannot be inflated: {error}") from error
     except ImportError as error:
         raise not_read(name, "packed with snappy, and cramjam is not installed", INSTALL) from error
-    if len(content) > _MOST_BLOCK_BYTES:
-        sentence = f"{name} holds a block at byte {offset} that inflates to more than {_MOST_BLOCK_BYTES} bytes"
-        raise InputError(
-            sentence, action="No bill packs like this; look at it before you ingest it.", code="INFLATES_TOO_MUCH"
-        )
-    return content
+
+
+class _TooMuchError(Exception):
+    """A block inflates beyond the limit."""
 
 
 INSTALL: Final = "Run: pip install 'offgridflow[gcp]', or unload the table as Parquet."
@@ -147,7 +149,9 @@ INSTALL: Final = "Run: pip install 'offgridflow[gcp]', or unload the table as Pa
 def _deflated(packed: bytes) -> bytes:
     inflater = zlib.decompressobj(_RAW_DEFLATE)
     content = inflater.decompress(packed, _MOST_BLOCK_BYTES + 1)
-    if len(content) <= _MOST_BLOCK_BYTES and not inflater.eof:
+    if len(content) > _MOST_BLOCK_BYTES:
+        raise _TooMuchError
+    if not inflater.eof:
         message = "its end is missing"
         raise ValueError(message)
     return content
@@ -158,10 +162,9 @@ def _snappy(packed: bytes) -> bytes:
     import cramjam  # noqa: PLC0415 - in the extra gcp
 
     body, checksum = packed[:-4], packed[-4:]
-    if not body or cramjam.snappy.decompress_raw_len(body) > _MOST_BLOCK_BYTES:
-        message = "its length cannot be meant"
-        raise ValueError(message)
     try:
+        if cramjam.snappy.decompress_raw_len(body) > _MOST_BLOCK_BYTES:
+            raise _TooMuchError
         content = bytes(cramjam.snappy.decompress_raw(body))
     except cramjam.DecompressionError as error:
         raise ValueError(str(error)) from error

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
+from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 from azure.mgmt.carbonoptimization import CarbonOptimizationMgmtClient
 
+from offgridflow.cloud.errors import AuthError
 from offgridflow.connectors.azure.carbon import AzureCarbon, AzureCarbonSettings, connector
 from offgridflow.connectors.buckets import Surroundings
 from offgridflow.domain.reported import REPORTED_FIGURES
@@ -287,3 +289,26 @@ def test_passing_faults_change_no_figure(api: Api, site: Site, fault: Fault) -> 
         api.cloud.inject(fault, path=REPORTS, skip=2 * at)
     assert site.run(api.make, settings("a", breakdowns=False)).status == "ok"
     assert [row["scope_2_unspecified_kgco2e"] for row in site.rows("resource_id")] == [0, 2, 4]
+
+
+def test_credentials_come_from_the_default_chain(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without more in the settings the chain is asked, with the managed identity that they name; no token is auth."""
+    asked: list[object] = []
+
+    class Chain:
+        """A chain in which nobody has a token."""
+
+        def __init__(self, **options: object) -> None:
+            asked.append(options)
+
+        def get_token(self, *scopes: str, **_options: object) -> AccessToken:
+            """Note what is asked for, and have none."""
+            asked.append(scopes)
+            message = "nobody has a token"
+            raise ClientAuthenticationError(message)
+
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", Chain)
+    source = site.connector(settings("sub-a", managed_identity_client_id="me", endpoint_url="https://127.0.0.1:9"))
+    with pytest.raises(AuthError):
+        list(source.discover())
+    assert asked == [{"managed_identity_client_id": "me"}, ("https://management.azure.com/.default",)]

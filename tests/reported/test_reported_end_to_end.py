@@ -1,5 +1,6 @@
 """From the providers' services through the ledger to the reports that people read: nothing twice, nothing invented."""
 
+import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -278,6 +279,22 @@ def test_null_stays_null_in_every_output(site: Site, capsys: Captured) -> None:
     found = answer(capsys, "inventory", "--year", "2025", "--ledger", ledger)
     assert found["reported_by_providers"][0]["total_market_kgco2e"] is None
     assert found["scope_3_category_1"]["market_coverage"] == 0
+    market = ("reported_scope_2_market_kgco2e", "scope_2_market_kgco2e", "market_kgco2e", "total_market_kgco2e")
+    for command in (["reconcile"], ["report", "--calibrated"], ["report", "--market"]):
+        assert run([*command, "--format", "csv", "--ledger", ledger]) == 0
+        (line,) = csv.DictReader(capsys.readouterr().out.splitlines())
+        assert {line[name] for name in market if name in line} == {""}, command
+    assert run(["inventory", "--year", "2025", "--format", "csv", "--ledger", ledger]) == 0
+    lines = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    told = {line["name"]: line["value"] for line in lines if line["part"] == "reported_by_provider"}
+    assert (told["total_market_kgco2e"], told["scope_2_market_kgco2e"], told["scope_2_location_kgco2e"]) == (
+        "",
+        "",
+        "5",
+    )
+    for form in ("markdown", "html"):
+        assert run(["inventory", "--year", "2025", "--format", form, "--ledger", ledger]) == 0
+        assert "0 % rests on contracts" in capsys.readouterr().out
     with open_ledger(ledger) as opened:
         assert market_view(opened.con) == "emissions"
         assert set(calibrate(opened.con).total) == set(SPREAD_FIGURES)

@@ -64,6 +64,7 @@ sim: $(DEV_STAMP)  ## 500 seeded worlds with everything that goes wrong; SEED=n 
 
 soak: $(DEV_STAMP)  ## crashes, failures and simulation at full size
 	OFFGRIDFLOW_SOAK=1 $(BIN)/python -m pytest --timeout 3600 tests/runner tests/sim
+	OFFGRIDFLOW_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest --timeout 3600 tests/api/test_api_fuzz.py
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/dev.txt

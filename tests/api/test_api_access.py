@@ -26,6 +26,7 @@ WHOLE = {
     "/api/v1/runs",
     "/api/v1/runs/{run_id}",
     "/api/v1/reconcile",
+    "/api/v1/reported",
     "/api/v1/inventory",
     "/metrics",
 }

@@ -51,6 +51,7 @@ OPERATIONS = [
     "GET /api/v1/quarantine",
     "GET /api/v1/rates",
     "GET /api/v1/reconcile",
+    "GET /api/v1/reported",
     "GET /api/v1/runs",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/sensitivity",

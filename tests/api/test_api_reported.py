@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from offgridflow.api.client import Client
 from offgridflow.domain.reported import Breakdown, ReportedEmission
 from offgridflow.ledger import Ledger
 from offgridflow.ledger.reported import MonthOfReport
@@ -94,3 +95,36 @@ def test_the_rollup_stays_right_while_reports_come_and_editions_go(client: ApiCl
         server_of(client).parts.service.store.refresh()
         assert client.get("/api/v1/emissions?by=provider").json()["total"] == total
     assert reported(client) == 10
+
+
+def test_published_rows_are_listed_as_they_are(client: ApiClient, ledger: Path) -> None:
+    """Every row as published: unknown figures null, nothing added, cut by several values, pages that end with null."""
+    publish(ledger, 120)
+    server_of(client).parts.service.store.refresh()
+    answer = client.get("/api/v1/reported").raise_for_status().json()
+    (row,) = answer["rows"]
+    assert (row["scope_2_location_kgco2e"], row["scope_2_market_kgco2e"], row["scope_3_location_kgco2e"]) == (
+        120,
+        None,
+        None,
+    )
+    assert (row["source"], row["month"], row["breakdown"], answer["next"]) == ("report", "2025-06", "cell", None)
+    found = client.get("/api/v1/reported?provider=aws&provider=gcp&from=2025-06&to=2025-06&region_id=us-east-1").json()
+    assert found["rows"] == [row]
+    for nothing in ("provider=gcp", "from=2025-07", "to=2025-05", "sub_account_id="):
+        assert client.get(f"/api/v1/reported?{nothing}").json()["rows"] == []
+    assert client.get("/api/v1/reported?bogus=1").status_code == 422
+    figures = {"scope_1_kgco2e": Decimal(1)}
+    rows = [ReportedEmission("aws", "2025-05", Breakdown.CELL, figures, sub_account_id=name) for name in "abc"]
+    Ledger.open(ledger).reported.commit(MonthOfReport("report", "2025-05", rows))
+    server_of(client).parts.service.store.refresh()
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.get("/api/v1/reported", params={"limit": 2, **({"cursor": cursor} if cursor else {})}).json()
+        seen += [each["sub_account_id"] for each in page["rows"]]
+        cursor = page["next"]
+    assert seen == ["a", "b", "c", "222"]
+    table = Client(str(client.base_url)).reported("2025-05", where={"sub_account_id": ("a", "222")})
+    assert table.column("sub_account_id").to_pylist() == ["a", "222"]
+    assert client.get("/api/v1/reported?format=csv").text.count("\n") == 5

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from offgridflow.api.app import create_app
 from offgridflow.api.problems import ApiError
 from offgridflow.api.runs import Runs
 from offgridflow.api.state import State
 from offgridflow.domain.errors import InputError
-from offgridflow.pipeline.model import Progress
-from support.server import HEAD, ApiClient, line, make_ledger, server_of
+from offgridflow.pipeline.model import IngestOptions, Progress
+from offgridflow.pipeline.worker import Errand, run_once
+from offgridflow.settings import ApiSettings, Settings
+from offgridflow.testing import Dialect, FakeBucket
+from support.exports import AZURE, Upstream
+from support.server import HEAD, ApiClient, client_of, line, make_ledger, server_of
 
 Serve = Callable[..., ApiClient]
 
@@ -61,6 +66,39 @@ def test_without_configured_paths_a_run_fails_in_one_sentence(serve: Serve) -> N
     run = until_over(client, started.json()["run_id"])
     assert run["state"] == "failed"
     assert "No path to ingest" in str(run["error"])
+
+
+def test_a_run_runs_the_configured_sources_and_stands_beside_those_of_the_command_line(tmp_path: Path) -> None:
+    """Sources are run as `offgridflow run` does, and noted once; a run of another process is listed with its steps."""
+    with FakeBucket(Dialect.AZURE_BLOB) as bucket:
+        upstream = Upstream(AZURE, bucket)
+        upstream.publish("2025-05", ["0.1", "0.2"])
+        chosen = Settings(
+            sources={"acme": upstream.settings()},
+            cache_folder=tmp_path / "cache",
+            api=ApiSettings(state=tmp_path / "state.sqlite"),
+        )
+        ledger = tmp_path / "L"
+        assert run_once(Errand(str(ledger), chosen, IngestOptions())).result.status == "ok"
+        upstream.publish("2025-06", ["0.3"])
+        with client_of(create_app(chosen, str(ledger))) as client:
+            (elsewhere,) = client.get("/api/v1/runs").json()["runs"]
+            assert (elsewhere["asked_by"], elsewhere["state"]) == ("command line: run", "ok")
+            steps = client.get(f"/api/v1/runs/{elsewhere['run_id']}").json()["steps"]
+            assert [(step["source"], step["billing_period"], step["status"]) for step in steps] == [
+                ("acme", "2025-05", "committed")
+            ]
+            assert client.post(f"/api/v1/runs/{elsewhere['run_id']}/cancel").status_code == 409
+            started = client.post("/api/v1/runs", json={}, headers={"Idempotency-Key": "k"}).json()
+            run = until_over(client, started["run_id"])
+            assert run["state"] == "ok", run
+            listed = client.get("/api/v1/runs").json()["runs"]
+            assert [each["run_id"] for each in listed] == [started["run_id"], elsewhere["run_id"]]
+            detail = client.get(f"/api/v1/runs/{started['run_id']}").json()
+            assert {step["billing_period"]: step["status"] for step in detail["steps"]} == {
+                "2025-05": "unchanged",
+                "2025-06": "committed",
+            }
 
 
 @pytest.fixture

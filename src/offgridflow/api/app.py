@@ -21,6 +21,7 @@ from offgridflow.api.context import Parts
 from offgridflow.api.editions import Store
 from offgridflow.api.formats import MEDIA_TYPES, Form
 from offgridflow.api.guard import Guard
+from offgridflow.api.history import AllRuns
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, FieldProblem, problem_of
 from offgridflow.api.runs import Runs
@@ -73,13 +74,15 @@ def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
     state = state_of(uri, chosen.state)
     cores = os.cpu_count() or 1
     store = Store(uri, chosen.rollup_tags, cores, chosen.memory_mib)
+    runs, history = Runs(state, _ingest(settings, uri)), _history(settings, uri)
     parts = Parts(
         chosen,
         Service(store, chosen, lambda: _kitchen(settings), cores),
         Tokens(state),
-        Runs(state, _ingest(settings, uri)),
+        runs,
+        AllRuns(runs, history),
         Metrics(),
-        _history(settings, uri),
+        history,
     )
     return Server(parts)
 

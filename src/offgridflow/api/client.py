@@ -122,6 +122,12 @@ class Client:
         named = [("name", name)] if name else []
         return self._json("/api/v1/explain", [*named, ("most", str(most)), *cells.pairs()])
 
+    def reported(self, date_from: str | None = None, date_to: str | None = None, where: Filters | None = None) -> Table:
+        """Return the providers' own figures as published, by months (YYYY-MM, inclusive); rows are not to be added."""
+        months = [(name, value) for name, value in (("from", date_from), ("to", date_to)) if value is not None]
+        chosen = [(key, value) for key, wanted in (where or {}).items() for value in values_of(wanted)]
+        return self._table("/api/v1/reported", [*months, *chosen, ("limit", "10000")])
+
     def activities(self, cells: Cells = EVERYTHING) -> Iterator[dict[str, Any]]:
         """Yield the ledger's rows page by page, all of one version. For all of a large ledger use ``export``."""
         cursor: str | None = ""

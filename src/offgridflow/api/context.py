@@ -8,6 +8,7 @@ from fastapi import Request, Response
 
 from offgridflow.api.access import Caller, Scope
 from offgridflow.api.formats import Form, Record, chosen_form, rendered
+from offgridflow.api.history import AllRuns
 from offgridflow.api.kept import Asked, found, keep
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.params import AsOf
@@ -31,6 +32,7 @@ class Parts:
     service: Service
     tokens: Tokens
     runs: Runs
+    all_runs: AllRuns
     metrics: Metrics
     history: "RunStore | None" = None
     """What the worker tried (``offgridflow run``); None where the ledger's storage has no place for it."""

@@ -1,10 +1,11 @@
-"""What a run does: ingest the paths that the settings name. A request can narrow periods, never name a path."""
+"""What a run does: ingest the paths and sources of the settings. A request can narrow periods, never name either."""
 
 import dataclasses
 from collections.abc import Mapping
 
+from offgridflow.api.runs import ORIGIN, RunCancelledError
 from offgridflow.domain.errors import UsageError
-from offgridflow.pipeline.model import Progress
+from offgridflow.pipeline.model import IngestOptions, IngestResult, Progress
 from offgridflow.pipeline.service import answer_of, ingest_files, options_of
 from offgridflow.settings import Settings
 
@@ -12,13 +13,14 @@ from offgridflow.settings import Settings
 def ingest(
     settings: Settings, ledger_uri: str, parameters: Mapping[str, object], progress: Progress
 ) -> Mapping[str, object]:
-    """Ingest the configured paths and return the answer of ``offgridflow ingest``.
+    """Ingest the configured paths, run the configured sources, and return the answer of ``offgridflow ingest``.
 
-    ``parameters``: ``from`` and ``to`` (billing periods or None), ``full``, ``replace``. Raises UsageError where no
-    path is configured, LedgerError, and whatever ``progress`` raises.
+    ``parameters``: ``from`` and ``to`` (billing periods or None), ``full``, ``replace``. The answer has ``run_id``
+    beside it: that of the history of runs, None without sources. Raises UsageError where neither a path nor a source is
+    configured, LedgerError, and whatever ``progress`` raises.
     """
-    if not settings.api.paths:
-        sentence = "No path to ingest is configured."
+    if not settings.api.paths and not settings.sources:
+        sentence = "No path to ingest is configured, and no source."
         raise UsageError(sentence, action='Set api.paths in offgridflow.toml, for example paths = ["./exports"].')
     options = dataclasses.replace(
         options_of(settings),
@@ -27,7 +29,36 @@ def ingest(
         first_period=_text(parameters.get("from")),
         last_period=_text(parameters.get("to")),
     )
-    return answer_of(ingest_files(list(settings.api.paths), ledger_uri, settings, options, progress))
+    paths = IngestResult(())
+    if settings.api.paths:
+        paths = ingest_files(list(settings.api.paths), ledger_uri, settings, options, progress)
+    if not settings.sources:
+        return {**answer_of(paths), "run_id": None}
+    run_id, sources = _run_sources(settings, ledger_uri, options, progress)
+    both = IngestResult((*paths.periods, *sources.periods), (*paths.notes, *sources.notes))
+    return {**answer_of(both), "run_id": run_id}
+
+
+def _run_sources(
+    settings: Settings, ledger_uri: str, options: IngestOptions, progress: Progress
+) -> tuple[str, IngestResult]:
+    """Do what ``offgridflow run`` does. A run that is cancelled ends after the delivery that it is at, and is noted."""
+    from offgridflow.pipeline.worker import Errand, run_once  # noqa: PLC0415 - loads the connectors
+
+    is_cancelled = False
+
+    def told(stage: str, detail: str, done: int, total: int) -> None:
+        nonlocal is_cancelled
+        try:
+            progress(stage, detail, done, total)
+        except RunCancelledError:
+            is_cancelled = True
+
+    errand = Errand(ledger_uri, settings, options, origin=ORIGIN, progress=told)
+    report = run_once(errand, lambda: is_cancelled)
+    if report.stopped:
+        raise RunCancelledError
+    return report.run_id, report.result
 
 
 def _text(value: object) -> str | None:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from offgridflow.api.formats import Form
 from offgridflow.api.problems import ApiError, Code, FieldProblem
 from offgridflow.api.service import Question
+from offgridflow.reports.reported import REPORTED_KEYS
 from offgridflow.reports.scope import GroupKey
 
 MOST_ROWS: Final = 10_000
@@ -140,8 +141,8 @@ class WhatIfQuery(Cells):
     storage: Pair | None = Field(None, description="Storage class.")
 
 
-class MonthsQuery(AsOf):
-    """Months and keys of a reconciliation."""
+class Months(AsOf):
+    """First and last month."""
 
     date_from: Annotated[str, StringConstraints(pattern=r"^(19|20)\d{2}-(0[1-9]|1[0-2])$")] | None = Field(
         None, alias="from", description="First month, inclusive."
@@ -149,7 +150,32 @@ class MonthsQuery(AsOf):
     date_to: Annotated[str, StringConstraints(pattern=r"^(19|20)\d{2}-(0[1-9]|1[0-2])$")] | None = Field(
         None, alias="to", description="Last month, inclusive."
     )
+
+
+class MonthsQuery(Months):
+    """Months and keys of a reconciliation."""
+
     by: Keys = Field("month,provider", description="Keys: month, provider, sub_account_id, region_id, service_name.")
+
+
+class ReportedQuery(Months, Paged):
+    """The providers' own figures. A key may stand several times: a row passes that has one of its values."""
+
+    source: Values = Field(default=[], max_length=20)
+    provider: Values = Field(default=[], max_length=20, description="Empty means unknown, for every key.")
+    month: Values = Field(default=[], max_length=20)
+    breakdown: Values = Field(default=[], max_length=20, description="Each breakdown tells of the same emissions.")
+    billing_account_id: Values = Field(default=[], max_length=20)
+    sub_account_id: Values = Field(default=[], max_length=20)
+    region_id: Values = Field(default=[], max_length=20)
+    service_name: Values = Field(default=[], max_length=20)
+    resource_id: Values = Field(default=[], max_length=20)
+    resource_group: Values = Field(default=[], max_length=20)
+    model_version: Values = Field(default=[], max_length=20)
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """Return all filters as (key, value), each once and in order."""
+        return tuple(sorted({(key, value) for key in REPORTED_KEYS for value in getattr(self, key)}))
 
 
 class InventoryQuery(AsOf):
@@ -169,7 +195,7 @@ class RunsQuery(Paged):
 
 
 class RunRequest(Strict):
-    """What to ingest. Only paths of the settings (`api.paths`) are ever read."""
+    """What to ingest. Only paths (`api.paths`) and sources of the settings are ever read."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"full": False, "from": "2025-06", "to": "2025-06"}]}

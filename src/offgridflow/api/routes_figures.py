@@ -19,6 +19,7 @@ from offgridflow.reports.inventory_page import records_of
 from offgridflow.reports.previous import with_previous
 from offgridflow.reports.reconcile import reconcile
 from offgridflow.reports.records import records
+from offgridflow.reports.reported import published_rows
 from offgridflow.reports.scope import filters_of, scope_of
 from offgridflow.reports.swap import Swap
 
@@ -226,6 +227,30 @@ def reconciled(reader: Reader, query: Annotated[params.MonthsQuery, Query()]) ->
         with reader.service.heavy(edition, reader.caller.restriction) as reading:
             found = reconcile(reading.con, query.date_from, query.date_to, keys, provenance=reading.provenance)
         return found.to_json(), found.rows
+
+    return reader.answer(edition, query.format, make)
+
+
+@router.get("/reported", responses={200: tabular(schemas.Rows), **problems(422, 503)}, response_class=Response)
+def reported(reader: Reader, query: Annotated[params.ReportedQuery, Query()]) -> Response:
+    """The providers' own figures as they were published: every breakdown and model version, unknown ones null.
+
+    Breakdowns and model versions tell of the same emissions, location- and market-based ones too: rows are not to be
+    added up. Reconcile compares them with the estimate, each emission once.
+    """
+    reader.require_whole()
+    digest = digest_of("reported", query.date_from, query.date_to, query.pairs())
+    cursor = read_cursor(query.cursor, digest) if query.cursor else None
+    edition = reader.edition(query, cursor.version if cursor else None)
+
+    def make() -> tuple[Record, "Sequence[Record]"]:
+        offset = cursor.offset if cursor else 0
+        with reader.service.heavy(edition, reader.caller.restriction) as reading:
+            months = (query.date_from, query.date_to)
+            rows = published_rows(reading.con, months, filters_of(query.pairs()), (query.limit + 1, offset))
+        page = rows[: query.limit]
+        following = Cursor(edition.version, offset + query.limit, digest).text() if len(rows) > query.limit else None
+        return {"rows": page, "ledger_version": edition.version, "next": following}, page
 
     return reader.answer(edition, query.format, make)
 

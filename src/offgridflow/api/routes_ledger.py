@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/v1", tags=["ledger"])
 Reader = Annotated[Context, Depends(needs(Scope.READ))]
 Starter = Annotated[Context, Depends(needs(Scope.RUN))]
-RunId = Annotated[str, Path(max_length=64, pattern=r"^[0-9a-f]+$", description="`run_id` of a run.")]
+RunId = Annotated[str, Path(max_length=64, pattern=r"^[0-9A-Za-z-]+$", description="`run_id` of a run.")]
 
 
 def _paged(
@@ -155,19 +155,19 @@ def factor_sets(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> 
 def runs(
     reader: Reader, query: Annotated[params.RunsQuery, Query()], accept: Annotated[str | None, Header()] = None
 ) -> Response:
-    """Runs that the API started, the newest first; history lists every commit, whoever made it."""
+    """Runs, whoever started them, the newest first; history lists every commit, those of ad-hoc ingests too."""
     reader.require_whole()
     form = chosen_form(None, accept)
-    page, following = _paged(reader, query, "runs", reader.parts.runs.list())
+    page, following = _paged(reader, query, "runs", reader.parts.all_runs.list())
     body = rendered(form, {"runs": list(page), "next": following}, page)
     return Response(body, media_type=MEDIA_TYPES[form], headers={"Cache-Control": "no-store"})
 
 
 @router.get("/runs/{run_id}", tags=["runs"], responses={200: {"model": schemas.Run}, **problems(422)})
 def run(reader: Reader, run_id: RunId) -> Response:
-    """One run with its result."""
+    """One run with its result, and what it did with each billing period of the sources."""
     reader.require_whole()
-    return _json(reader.parts.runs.get(run_id))
+    return _json(reader.parts.all_runs.get(run_id))
 
 
 @router.post(
@@ -182,7 +182,7 @@ def start_run(
     body: params.RunRequest,
     idempotency_key: Annotated[str, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")],
 ) -> Response:
-    """Start an ingest of the configured paths. The same Idempotency-Key gives the first answer again for 24 hours."""
+    """Ingest the configured paths and sources. The same Idempotency-Key gives the first answer again for 24 hours."""
     parameters = body.model_dump(by_alias=True)
     told = starter.parts.runs.ask(starter.caller.token_id or starter.caller.name, idempotency_key, parameters)
     headers = {"Idempotency-Replayed": "true"} if told.is_repeated else {}
@@ -198,7 +198,7 @@ def start_run(
 )
 def cancel_run(starter: Starter, run_id: RunId) -> Response:
     """Ask a run to stop at its next step; what is committed stays. Asking again changes nothing."""
-    return _json(starter.parts.runs.cancel(run_id), 202)
+    return _json(starter.parts.all_runs.cancel(run_id), 202)
 
 
 def _json(shape: Mapping[str, object], status: int = 200) -> Response:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from offgridflow.pipeline.model import Progress
 
 KEPT_HOURS: Final = 24
+ORIGIN: Final = "api"
+"""Who asked, in the history of runs of sources."""
 
 
 class RunState(StrEnum):

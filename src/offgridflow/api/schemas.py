@@ -195,7 +195,7 @@ class FactorSets(Page):
 
 
 class Run(Answer):
-    """A run that the API started."""
+    """A run: asked for here, or noted in the history of the ledger (command line, schedule)."""
 
     model_config = ConfigDict(
         extra="allow",

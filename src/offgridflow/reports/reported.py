@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from offgridflow.domain.errors import UsageError
 from offgridflow.domain.model import DECIMAL
 from offgridflow.domain.reported import COUNTED, REPORTED, REPORTED_COLUMNS, REPORTED_FIGURES, WATER, Breakdown
 from offgridflow.reports.records import has_table, records
-from offgridflow.reports.scope import MONTH_SQL
+from offgridflow.reports.scope import MONTH_SQL, Filters, Key, one_of, values_of
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["REPORTED", "REPORTED_COLUMNS", "REPORTED_FIGURES", "reported_rows", "reported_water"]
+__all__ = ["REPORTED", "REPORTED_COLUMNS", "REPORTED_FIGURES", "published_rows", "reported_rows", "reported_water"]
 
 _READ: Final = (
     *("source", "month", "provider", "sub_account_id", "region_id", "service_name", "resource_id", "model_version"),
@@ -51,6 +52,43 @@ def reported_rows(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> li
     bill = _bill(con)
     resources = _resources(con) if any(row["resource_id"] for row in wanted) else {}
     return [_spelled(row, bill, resources) for row in wanted]
+
+
+REPORTED_KEYS: Final = (
+    *("source", "month", "provider", "breakdown", "billing_account_id", "sub_account_id", "region_id", "service_name"),
+    *("resource_id", "resource_group", "model_version"),
+)
+"""What published rows can be filtered by, in the order in which they are listed."""
+
+
+def published_rows(
+    con: "duckdb.DuckDBPyConnection", months: tuple[str | None, str | None], where: Filters, page: tuple[int, int]
+) -> list[dict[str, Any]]:
+    """Return rows as providers published them: every breakdown and model version, nothing added, null for unknown.
+
+    ``months`` are the first and last (YYYY-MM, inclusive); a row of a year (water) is in all of its months. ``where``
+    maps REPORTED_KEYS to values; ``page`` is (limit, offset). Raises UsageError for another key.
+    """
+    parts: list[str] = ["true"]
+    values: list[object] = []
+    for month, comparison in zip(months, (">=", "<="), strict=True):
+        if month is not None:
+            parts.append(f"month {comparison} left(?, length(month))")
+            values.append(month)
+    for name, wanted in where.items():
+        if name not in REPORTED_KEYS:
+            sentence = f"{name!r} is not a key that published figures know."
+            raise UsageError(sentence, action=f"Use one of: {', '.join(REPORTED_KEYS)}.")
+        condition, bound = one_of(Key(name, name), values_of(wanted))
+        parts.append(condition)
+        values.extend(bound)
+    if not has_table(con, REPORTED):
+        return []
+    sql = (
+        f"SELECT {', '.join(REPORTED_COLUMNS)} FROM {REPORTED} WHERE {' AND '.join(parts)} "
+        f"ORDER BY {', '.join(REPORTED_KEYS)}, given LIMIT ? OFFSET ?"
+    )
+    return records(con, sql, [*values, *page])
 
 
 def reported_water(con: "duckdb.DuckDBPyConnection", year: str) -> dict[str, Decimal | None]:

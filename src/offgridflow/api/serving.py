@@ -56,10 +56,3 @@ def server_of(settings: "Settings", ledger_uri: str | None = None) -> "Server":
         raise UsageError(sentence, action="Make one first: offgridflow token create --name NAME.")
     server.parts.service.store.refresh()
     return server
-
-
-def serve_demo(ledger: str) -> None:
-    """Serve the ledger of ``offgridflow demo`` on this machine."""
-    from offgridflow.settings import read_settings  # noqa: PLC0415  pydantic is late
-
-    serve(read_settings(), ledger)

@@ -126,6 +126,15 @@ def operator(tmp_path: Path, endpoint: str) -> Operator:
     return Operator(tmp_path, endpoint)
 
 
+def test_a_source_that_lists_nothing_says_so(cloud: Cloud, operator: Operator) -> None:
+    """An empty listing is no failure, but a note that names the source: a wrong prefix looks like that."""
+    assert [note.split(":")[0] for note in operator.run().notes] == ["aws-main"]
+    cloud.publish("2025-05", ["0.1"])
+    assert operator.run().notes == ()
+    (note,) = operator.run(first_period="2025-06").notes
+    assert "from 2025-06 to now" in note
+
+
 def test_a_bucket_reaches_the_report_with_every_cent(cloud: Cloud, operator: Operator) -> None:
     """Every line of every published month is in the ledger under the source's own name, rated."""
     cloud.publish("2025-05", ["0.096", "0.10"])

@@ -125,8 +125,20 @@ def ingest_source(
 ) -> Iterator[IngestResult]:
     """Yield the result of each delivery of a source as it is done.
 
+    A source that has nothing yields one result, without a period, whose note says so: a wrong prefix looks like that.
     Raises OffGridFlowError where the listing itself fails; what is wrong with one delivery is in its result.
     """
+    nothing = True
+    for result in _each_result(run, name, connector, gate):
+        nothing = False
+        yield result
+    if nothing:
+        yield nothing_found(run, name)
+
+
+def _each_result(
+    run: SourceRun, name: str, connector: Connector | ReportConnector, gate: Gate
+) -> Iterator[IngestResult]:
     if isinstance(connector, ReportConnector):
         yield from ingest_reports(run, name, connector, gate)
         return
@@ -135,6 +147,14 @@ def ingest_source(
             yield refused_delivery(found)
         else:
             yield ingest_delivery(run, connector, found, gate)
+
+
+def nothing_found(run: SourceRun, name: str) -> IngestResult:
+    """Return the result of a source that has published nothing in the range of the run."""
+    first, last = run.options.first_period, run.options.last_period
+    months = f" from {first or 'the first month'} to {last or 'now'}" if first or last else ""
+    note = f"{name}: the source lists no delivery{months}; if there should be one, check where its settings point"
+    return IngestResult((), (note,))
 
 
 def discovered(run: SourceRun, connector: Connector) -> Iterator[Found]:

@@ -30,6 +30,7 @@ from offgridflow.pipeline.sources import (
     failed_delivery,
     ingest_delivery,
     known_of,
+    nothing_found,
     refused_delivery,
     settings_at_grain,
     surroundings_of,
@@ -108,6 +109,8 @@ def list_source(place: Workplace, order: ListOrder, next_attempt: NextAttempt) -
             )
     except OffGridFlowError as error:
         failure = failure_of(error)
+    if failure is None and not found:
+        found.append(Known(result=nothing_found(run, order.source), is_untried=False))
     known = tuple(each for each in found if isinstance(each, Known))
     placed = tuple(each for each in found if isinstance(each, Placed))
     return Listed(fingerprints=gate.fingerprints, known=known, placed=placed, failure=failure)

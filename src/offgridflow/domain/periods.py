@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from offgridflow.domain.trace import TermKind, leaf
+from offgridflow.domain.trace import TermKind, is_recording, leaf
 
 _MONTHS_PER_YEAR = 12
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
@@ -47,7 +47,8 @@ class Month:
     @property
     def hours(self) -> float:
         """Number of hours in this month (UTC has no daylight saving)."""
-        return leaf(self.days * 24, TermKind.CONVERSION, f"hours of {self}", "h")
+        hours = self.days * 24
+        return leaf(hours, TermKind.CONVERSION, f"hours of {self}", "h") if is_recording() else hours
 
     @property
     def start(self) -> datetime:

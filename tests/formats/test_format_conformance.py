@@ -98,12 +98,13 @@ def test_fixture_is_detected_as_its_own_format_alone(known: Format) -> None:
 
 
 def test_output_has_the_columns_of_an_activity(known: Format, tmp_path: Path) -> None:
-    """Every format gives source, billing period and ACTIVITY_COLUMNS with their exact types, and known classes only."""
+    """Every format gives source, period, ACTIVITY_COLUMNS and the SKU's hash with exact types, and known classes."""
     with aggregation([csv_part(fixture_of(known))], tmp_path) as found:
         rows = found.con.execute("DESCRIBE activities").fetchall()
         classes = found.con.execute("SELECT DISTINCT charge_class FROM activities").fetchall()
-    assert [row[0] for row in rows] == ["source", "billing_period", *ACTIVITY_COLUMNS]
-    expected = [kind.replace(" ", "").upper() for kind in ("VARCHAR", "VARCHAR", *ACTIVITY_COLUMNS.values())]
+    assert [row[0] for row in rows] == ["source", "billing_period", *ACTIVITY_COLUMNS, "sku_hash"]
+    kinds = ("VARCHAR", "VARCHAR", *ACTIVITY_COLUMNS.values(), "UBIGINT")
+    expected = [kind.replace(" ", "").upper() for kind in kinds]
     assert [row[1].replace(" ", "").replace('"', "").upper() for row in rows] == expected
     assert {row[0] for row in classes} <= {USAGE, *(reason.value for reason in ExcludedReason)}
     assert (USAGE,) in classes

@@ -172,18 +172,22 @@ def _tags(raw: RawSql) -> str:
     return f"map_from_entries(list_filter([{pairs}], lambda pair: pair.v IS NOT NULL))"
 
 
-def merge(con: duckdb.DuckDBPyConnection) -> None:
-    """Create ``activity_rows`` from ``mapped_rows``, adding up rows that became equal when they were derived."""
+def merge(con: duckdb.DuckDBPyConnection) -> bool:
+    """Create ``activity_rows`` from ``mapped_rows``, adding up rows that became equal when they were derived.
+
+    Returns False where none did: then it is a view of them.
+    """
     keys = ["source", "billing_period", *(name for name in ACTIVITY_COLUMNS if name not in MEASURE_COLUMNS)]
     keys += ["sku_hash", "_no_quantity", "problem"]
     if not has_equal_rows(con, "mapped_rows", keys):
         con.execute("CREATE OR REPLACE VIEW activity_rows AS FROM mapped_rows")
-        return
+        return False
     sums = [f"CAST(sum({name}) AS {MEASURE_COLUMNS[name]}) AS {name}" for name in (*MEASURES, "line_items")]
     con.execute(
         f"CREATE OR REPLACE TABLE activity_rows AS SELECT {', '.join(keys)}, max(sub_account_name) AS "
         f"sub_account_name, {', '.join(sums)} FROM mapped_rows GROUP BY ALL",
     )
+    return True
 
 
 def has_equal_rows(con: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str]) -> bool:

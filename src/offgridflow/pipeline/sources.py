@@ -46,6 +46,10 @@ Gate = Callable[[str, Delivery | ReportDelivery], Failure | None]
 """Asked before a delivery is fetched, with its source; a failure that it gives stands for the delivery, untried."""
 
 
+Live = Mapping[tuple[str, str], LiveCommit]
+"""What is live, by (source, billing period)."""
+
+
 def open_gate(source: str, delivery: Delivery | ReportDelivery) -> Failure | None:  # noqa: ARG001 - see Gate
     """Let every delivery through."""
     return None
@@ -142,11 +146,12 @@ def _each_result(
     if isinstance(connector, ReportConnector):
         yield from ingest_reports(run, name, connector, gate)
         return
+    live = run.ledger.live()
     for found in discovered(run, connector):
         if isinstance(found, RefusedDelivery):
             yield refused_delivery(found)
         else:
-            yield ingest_delivery(run, connector, found, gate)
+            yield known_of(run, live, found, gate) or take_delivery(run, connector, found)
 
 
 def nothing_found(run: SourceRun, name: str) -> IngestResult:
@@ -167,11 +172,13 @@ def _month(text: str | None) -> Month | None:
     return None if text is None else Month.parse(text)
 
 
-def ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery, gate: Gate = open_gate) -> IngestResult:
+def ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery) -> IngestResult:
     """Return what became of one delivery; what is wrong with it is in the result. Safe to do twice, and at once."""
-    known = known_of(run, delivery, gate)
-    if known is not None:
-        return known
+    return known_of(run, run.ledger.live(), delivery, open_gate) or take_delivery(run, connector, delivery)
+
+
+def take_delivery(run: SourceRun, connector: Connector, delivery: Delivery) -> IngestResult:
+    """Fetch and ingest a delivery, whatever is live; what is wrong with it is in the result."""
     name, period = delivery.source, str(delivery.billing_period)
     about: dict[str, str | int | float] = {"source": name, "provider": delivery.provider, "parts": len(delivery.parts)}
     try:
@@ -181,11 +188,14 @@ def ingest_delivery(run: SourceRun, connector: Connector, delivery: Delivery, ga
         return failed_delivery(delivery, failure_of(error))
 
 
-def known_of(run: SourceRun, delivery: Delivery, gate: Gate) -> IngestResult | None:
-    """Return the result of a delivery that need not be fetched: live under the same recipe, or held at the gate."""
-    live = run.ledger.live().get((delivery.source, str(delivery.billing_period)))
-    if live is not None and not run.options.full and _is_same(run, live, delivery):
-        return IngestResult(run.unchanged.of(run.ledger, live))
+def known_of(run: SourceRun, live: Live, delivery: Delivery, gate: Gate) -> IngestResult | None:
+    """Return the result of a delivery that need not be fetched: live under the same recipe, or held at the gate.
+
+    ``live`` may be as old as the listing: what another worker committed since is fetched, and found unchanged then.
+    """
+    known = live.get((delivery.source, str(delivery.billing_period)))
+    if known is not None and not run.options.full and _is_same(run, known, delivery):
+        return IngestResult(run.unchanged.of(run.ledger, known))
     held = gate(delivery.source, delivery)
     return None if held is None else failed_delivery(delivery, held)
 

@@ -124,11 +124,12 @@ def _looked_through(
             yield Known(result=result, is_untried=gate.kept_out())
         return
     about = {"run_id": order.run_id, "source": order.source, "digest": order.digest, "terms": order.terms}
+    live = run.ledger.live()
     for each in discovered(run, connector):
         if isinstance(each, RefusedDelivery):
             yield Known(result=refused_delivery(each))
             continue
-        known = known_of(run, each, gate)
+        known = known_of(run, live, each, gate)
         if known is not None:
             yield Known(result=known, is_untried=gate.kept_out())
         else:

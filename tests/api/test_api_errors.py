@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from offgridflow.api.access import UNRESTRICTED
-from offgridflow.api.formats import Form, chosen_form, to_csv
+from offgridflow.api.formats import Form, chosen_form
 from offgridflow.api.gate import Gate, GateLimits, deadline
 from offgridflow.api.problems import TITLES, ApiError, Code
 from offgridflow.ledger import Ledger
+from offgridflow.reports.csv_text import to_csv
 from support.server import ApiClient, server_of
 
 Serve = Callable[..., ApiClient]

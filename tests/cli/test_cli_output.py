@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from offgridflow.cli import people
 from offgridflow.cli.options import Format
-from offgridflow.cli.output import Answer, Column, Table, emit, to_csv
+from offgridflow.cli.output import Answer, Column, Table, emit
+from offgridflow.reports.csv_text import to_csv
 
 RISKY = ("=", "+", "-", "@", "\t", "\r")
 

@@ -1,11 +1,10 @@
 """How answers leave: JSON with full decimals, CSV that no spreadsheet runs, NDJSON, Parquet, Arrow IPC streams."""
 
-import csv
 import io
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +16,8 @@ from arro3.io import write_ipc_stream
 
 from offgridflow.api.problems import ApiError, Code
 from offgridflow.domain.model import DECIMAL
-from offgridflow.reports.figures import plain, to_json
+from offgridflow.reports.csv_text import jsonable, to_csv
+from offgridflow.reports.figures import to_json
 
 Record = Mapping[str, object]
 
@@ -40,7 +40,6 @@ MEDIA_TYPES: Final[dict[Form, str]] = {
     Form.ARROW: "application/vnd.apache.arrow.stream",
 }
 _OF_MEDIA: Final = {media: form for form, media in MEDIA_TYPES.items()}
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 
 
 def chosen_form(given: Form | None, accept: str | None, default: Form = Form.JSON) -> Form:
@@ -91,44 +90,6 @@ def rendered(form: Form, shape: Record, records: Sequence[Record]) -> bytes:
     if form is Form.NDJSON:
         return "".join(to_json(jsonable(record), indent=None) + "\n" for record in records).encode()
     return to_parquet(records) if form is Form.PARQUET else to_arrow(records)
-
-
-def jsonable(value: object) -> object:
-    """Return a value with instants and days as ISO 8601 text, all else as it is."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(item) for item in value]
-    return value
-
-
-def to_csv(records: Sequence[Record]) -> str:
-    """Return records as CSV (RFC 4180). A text that a spreadsheet would run gets an apostrophe before it."""
-    names = list(dict.fromkeys(name for record in records for name in record))
-    out = io.StringIO()
-    writer = csv.writer(out)
-    if names:
-        writer.writerow([_safe(name) for name in names])
-    writer.writerows([_cell(record.get(name)) for name in names] for record in records)
-    return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float | Decimal):
-        return plain(value)
-    if isinstance(value, Mapping | list | tuple):
-        return _safe(to_json(jsonable(value), indent=None))
-    return _safe(str(jsonable(value)))
-
-
-def _safe(text: str) -> str:
-    return "'" + text if text.startswith(_RISKY) else text
 
 
 def to_parquet(records: Sequence[Record]) -> bytes:

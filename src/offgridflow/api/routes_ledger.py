@@ -10,8 +10,9 @@ from offgridflow.api import params, schemas
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs
 from offgridflow.api.documents import problems, tabular
-from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, jsonable, rendered
+from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, rendered
 from offgridflow.api.paging import Cursor, digest_of, page_of, read_cursor
+from offgridflow.reports.csv_text import jsonable
 from offgridflow.reports.figures import to_json
 from offgridflow.reports.records import records
 

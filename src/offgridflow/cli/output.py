@@ -1,21 +1,17 @@
 """How answers leave: tables for people, JSON alone on stdout, CSV that no spreadsheet takes for a formula."""
 
-import csv
-import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Final
 
 from offgridflow.cli import people
 from offgridflow.cli.options import Format
-from offgridflow.reports.figures import plain, to_json
+from offgridflow.reports.csv_text import to_csv
+from offgridflow.reports.figures import to_json
 
 WIDTH: Final = 100
 """Columns of a table where the output is not a terminal."""
-
-_RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
 
 Cell = Callable[[object], str]
 
@@ -68,37 +64,6 @@ def emit(answer: Answer, form: Format, limit: int = 0) -> None:
         sys.stdout.write(to_csv(answer.records))
     else:
         _show(answer, limit)
-
-
-def to_csv(records: Sequence[Mapping[str, object]]) -> str:
-    """Return records as CSV (RFC 4180, CRLF). A text that a spreadsheet would run gets an apostrophe before it.
-
-    Numbers are written in full and untouched, unknown values as empty cells.
-    """
-    names = list(dict.fromkeys(name for record in records for name in record))
-    if not names:
-        return ""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([_safe(name) for name in names])
-    writer.writerows([_cell(record.get(name)) for name in names] for record in records)
-    return out.getvalue()
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float | Decimal):
-        return plain(value)
-    if isinstance(value, Mapping | list | tuple):
-        return _safe(to_json(value, indent=None))
-    return _safe(str(value))
-
-
-def _safe(text: str) -> str:
-    return "'" + text if text.startswith(_RISKY) else text
 
 
 def _show(answer: Answer, limit: int) -> None:

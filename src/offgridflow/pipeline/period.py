@@ -14,7 +14,7 @@ from offgridflow.domain.errors import CommitUnknownError, LedgerError
 from offgridflow.domain.model import EMISSION_COLUMNS, USAGE, Rate
 from offgridflow.ledger import QUARANTINE_COLUMNS, CommitRecord, Ledger, LiveCommit
 from offgridflow.ledger.records import CommitStatus
-from offgridflow.ledger.rows import ArrowStream, sql_list
+from offgridflow.ledger.rows import ArrowStream, sql_list, sql_text
 from offgridflow.pipeline.model import PeriodResult, PeriodStatus, Tally
 from offgridflow.pipeline.rate_card import emissions_query
 
@@ -92,7 +92,7 @@ def write_emissions(con: duckdb.DuckDBPyConnection, source: str, period: str, pa
     con.execute("SET VARIABLE write_period = ?", [period])
     try:
         con.execute(
-            f"COPY (SELECT {columns} FROM ({query})) TO '{_quoted(path)}' "
+            f"COPY (SELECT {columns} FROM ({query})) TO {sql_text(path)} "
             f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP}, WRITE_BLOOM_FILTER false, "
             f"DICTIONARY_SIZE_LIMIT {_MOST_IN_A_DICTIONARY})",
         )
@@ -103,21 +103,17 @@ def write_emissions(con: duckdb.DuckDBPyConnection, source: str, period: str, pa
         ) from error
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
 def totals_of(con: duckdb.DuckDBPyConnection, path: Path) -> dict[str | None, Decimal | None]:
     """Return total kgCO2e per currency of an emissions file."""
     rows = con.execute(
-        f"SELECT billing_currency, sum(total_kgco2e::DECIMAL(38,15)) FROM '{_quoted(path)}' GROUP BY 1",
+        f"SELECT billing_currency, sum(total_kgco2e::DECIMAL(38,15)) FROM {sql_text(path)} GROUP BY 1",
     ).fetchall()
     return dict(rows)
 
 
 def used_rates(con: duckdb.DuckDBPyConnection, path: Path, rates: Iterable[Rate]) -> tuple[Rate, ...]:
     """Return those of ``rates`` that the rows of an emissions file name."""
-    named = {row[0] for row in con.execute(f"SELECT DISTINCT rate_id FROM '{_quoted(path)}'").fetchall()}
+    named = {row[0] for row in con.execute(f"SELECT DISTINCT rate_id FROM {sql_text(path)}").fetchall()}
     return tuple(rate for rate in rates if rate.rate_id in named)
 
 

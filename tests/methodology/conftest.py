@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from offgridflow.domain.model import Span
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Month, Period
 from offgridflow.factors.model import (
     AcceleratorType,
     AiModel,
@@ -209,7 +209,12 @@ class SmallSet:
         """Return a region id by alias."""
         return ALIASES.get((provider, alias.lower()))
 
-    def grid(self, provider: str, region_id: str, period: Month) -> GridFactor | None:  # noqa: ARG002  protocol
+    @property
+    def hourly_months(self) -> frozenset[Month]:
+        """No grid by the hour."""
+        return frozenset()
+
+    def grid(self, provider: str, region_id: str, period: Period) -> GridFactor | None:  # noqa: ARG002  protocol
         """Return the grid of a region."""
         found = GRIDS.get((provider, region_id))
         if found is None:

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from offgridflow.domain.model import ACTIVITY_COLUMNS, EMISSION_COLUMNS, SKU_HASH_SQL, Rate, Sku, Span
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Period
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason, Status
 from offgridflow.pipeline.rate_card import build_card, emissions_query, skus_of
 
@@ -34,7 +34,7 @@ ROW = {
 }
 
 
-def rate_of(sku: Sku, month: Month) -> Rate:
+def rate_of(sku: Sku, month: Period) -> Rate:
     """Rate m5.large at 10 g an hour in any month; refuse the rest as licences."""
     known = sku.sku_meter == "BoxUsage:m5.large"
     total = Span(0.005, 0.01, 0.02)
@@ -87,7 +87,7 @@ def test_a_sku_is_rated_once_per_month(con: duckdb.DuckDBPyConnection) -> None:
     add(con)
     add(con, resource_id="i-2")
     add(con, charge_period_start="2025-03-01 00:00:00+00")
-    assert sorted(str(line.month) for line in skus_of(con)) == ["2025-02", "2025-03"]
+    assert sorted(str(line.period) for line in skus_of(con)) == ["2025-02", "2025-03"]
 
 
 def test_emissions_are_quantity_times_rate_in_the_ledgers_columns(con: duckdb.DuckDBPyConnection) -> None:
@@ -146,4 +146,4 @@ def test_the_month_is_that_of_utc(con: duckdb.DuckDBPyConnection) -> None:
     """An activity at midnight UTC belongs to its UTC month whatever the time zone of the session."""
     con.execute("SET TimeZone = 'America/Los_Angeles'")
     add(con, charge_period_start="2025-03-01 00:00:00+00")
-    assert [str(line.month) for line in skus_of(con)] == ["2025-03"]
+    assert [str(line.period) for line in skus_of(con)] == ["2025-03"]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from offgridflow.api.access import Restriction
     from offgridflow.api.editions import Edition, Reading, Store
     from offgridflow.domain.model import Rate, Sku
-    from offgridflow.domain.periods import Month
+    from offgridflow.domain.periods import Period
     from offgridflow.methodology.explain import Explanation
     from offgridflow.pipeline.recipe import Kitchen
     from offgridflow.settings import ApiSettings
@@ -233,15 +233,15 @@ class Service:
                 most=most,
             )
 
-    def explainer(self) -> "Callable[[Sku, Month], Explanation]":
-        """Return what explains a SKU in a month under the settings."""
+    def explainer(self) -> "Callable[[Sku, Period], Explanation]":
+        """Return what explains a SKU in a month or an hour under the settings."""
         from offgridflow.methodology.explain import explain  # noqa: PLC0415  the methodology is late
 
         made = self.kitchen
-        return lambda sku, month: explain(sku, month, made.factors, made.recipe)
+        return lambda sku, period: explain(sku, period, made.factors, made.recipe)
 
-    def rate_of(self) -> "Callable[[Sku, Month], Rate]":
-        """Return what rates a SKU in a month under the settings."""
+    def rate_of(self) -> "Callable[[Sku, Period], Rate]":
+        """Return what rates a SKU in a month or an hour under the settings."""
         return self.kitchen.rate_of
 
     def what_if(self, edition: "Edition", restriction: "Restriction", question: Question, swap: Swap) -> WhatIf:

@@ -1,4 +1,4 @@
-"""Billing and reporting periods: calendar months written ``YYYY-MM``, instants in UTC, intervals half open."""
+"""Periods: calendar months written ``YYYY-MM`` and hours ``YYYY-MM-DDTHH``, instants in UTC, intervals half open."""
 
 import calendar
 import re
@@ -9,6 +9,7 @@ from offgridflow.domain.trace import TermKind, is_recording, leaf
 
 _MONTHS_PER_YEAR = 12
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
+_HOUR = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,6 +59,57 @@ class Month:
     def next(self) -> "Month":
         """Return the month after this one."""
         return Month(self.year + self.month // _MONTHS_PER_YEAR, self.month % _MONTHS_PER_YEAR + 1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hour:
+    """An hour of a day, UTC.
+
+    >>> Hour.parse("2024-02-29T07").month
+    Month(year=2024, month=2)
+    """
+
+    month: Month
+    day: int
+    hour: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Hour":
+        """Read ``YYYY-MM-DDTHH``; raise ValueError with what was seen and what is accepted."""
+        match = _HOUR.fullmatch(text)
+        try:
+            year, month, day, hour = (int(part) for part in match.groups()) if match else (0, 0, 0, 0)
+            return cls.of(datetime(year, month, day, hour, tzinfo=UTC))
+        except ValueError as error:
+            message = f"{text!r} is not an hour; write YYYY-MM-DDTHH, for example 2025-06-03T14"
+            raise ValueError(message) from error
+
+    @classmethod
+    def of(cls, instant: datetime) -> "Hour":
+        """Return the hour that holds ``instant``, which is in UTC."""
+        return cls(Month.of(instant), instant.day, instant.hour)
+
+    def __str__(self) -> str:
+        return f"{self.month}-{self.day:02d}T{self.hour:02d}"
+
+    @property
+    def start(self) -> datetime:
+        """First instant of the hour, UTC."""
+        return datetime(self.month.year, self.month.month, self.day, self.hour, tzinfo=UTC)
+
+
+Period = Month | Hour
+"""What a rate is of: a calendar month, or an hour where the factors are hourly."""
+
+
+def period_of(text: str) -> Period:
+    """Read a month or an hour as ``str`` writes them; raise ValueError as their ``parse`` does."""
+    return Hour.parse(text) if "T" in text else Month.parse(text)
+
+
+def month_of(period: Period) -> Month:
+    """Return the calendar month of a period."""
+    return period.month if isinstance(period, Hour) else period
 
 
 def months_between(first: Month, last: Month) -> tuple[Month, ...]:

@@ -130,6 +130,7 @@ class Assumption(StrEnum):
     GRID_UPSTREAM_INTERIM = "grid_upstream_interim"
     GRID_LOSS_DEFAULT = "grid_loss_default"
     GRID_USER = "grid_user"
+    GRID_HOUR_MISSING = "grid_hour_missing"
     REGION_FROM_ALIAS = "region_from_alias"
     REGION_FROM_ZONE = "region_from_zone"
     MULTI_REGION_MEAN = "multi_region_mean"

@@ -1,12 +1,12 @@
 """The catalogue: one factor set in memory, asked by name. Tables are parsed when first asked for, answers are kept."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.resources.abc import Traversable
 from typing import Literal
 
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Month, Period, month_of
 from offgridflow.factors import spelling
 from offgridflow.factors.gridbook import GridBook, UserGrid, mean_of
 from offgridflow.factors.model import (
@@ -20,7 +20,7 @@ from offgridflow.factors.model import (
     Region,
     Size,
 )
-from offgridflow.factors.overlay import UserGridRow, digest_with, values_of
+from offgridflow.factors.overlay import UserGridRow, content_of, digest_with, values_of
 from offgridflow.factors.places import FacilityBook, PlaceBook
 from offgridflow.factors.provenance import FactorIndex
 from offgridflow.factors.records import accelerator_of, ai_model_of, machine_of, processor_of, size_of
@@ -33,7 +33,10 @@ COUNTRY = "country"
 
 @dataclass(frozen=True)
 class Laid:
-    """What is laid over a set: the user's grid by place, whether it wins, its factors, and pinned vintages."""
+    """What is laid over a set: the user's grid by place, whether it wins, its factors, and pinned vintages.
+
+    ``hourly`` are the months of which some place has values by hour.
+    """
 
     name: str
     digest: str
@@ -41,6 +44,7 @@ class Laid:
     user_wins: bool = True
     factors: Mapping[str, Factor] = field(default_factory=dict)
     pins: Mapping[int, int] = field(default_factory=dict)
+    hourly: frozenset[Month] = frozenset()
 
 
 class Catalogue:
@@ -246,28 +250,42 @@ class Catalogue:
         """Return the region id of an alias, of one kind or of any (KEYS.md lists the kinds)."""
         return self._places.of_alias(spelling.provider_key(provider), alias, kind)
 
-    def grid(self, provider: str, region_id: str, period: Month) -> GridFactor | None:
+    @property
+    def hourly_months(self) -> frozenset[Month]:
+        """Months of which the user brought values by hour, for at least one place."""
+        return self._laid.hourly
+
+    def grid(self, provider: str, region_id: str, period: Period) -> GridFactor | None:
         """Return the grid of a region for a month: its year's factor, else the newest older, else the oldest.
+
+        For an hour it is the user's value of the hour, else the month's, marked where other hours of it have values.
 
         The mean of its members for a multi-region. The user's factors are laid over the set's (``with_user_grid``).
         """
-        key = (spelling.provider_key(provider), region_id.lower(), period)
+        place = (spelling.provider_key(provider), region_id.lower())
+        if not isinstance(period, Month):  # a year has too many hours to keep them all
+            return self._grid_in(place, period)
+        key = (*place, period)
         if key not in self._grids:
-            region = self._places.region(*key[:2])
-            self._grids[key] = None if region is None else self._grid_of(region, period)
+            self._grids[key] = self._grid_in(place, period)
         return self._grids[key]
 
-    def _grid_of(self, region: Region, period: Month) -> GridFactor | None:
+    def _grid_in(self, place: tuple[str, str], period: Period) -> GridFactor | None:
+        region = self._places.region(*place)
+        return None if region is None else self._grid_of(region, period)
+
+    def _grid_of(self, region: Region, period: Period) -> GridFactor | None:
         if region.members:
             found = [self.grid(region.provider, member, period) for member in region.members]
             known = [each for each in found if each is not None]
             return mean_of(known) if known and len(known) == len(found) else None
         area = self._places.area(region.provider, region.region_id)
-        base = self._grid_book.at(area, self._laid.pins.get(period.year, period.year)) if area else None
+        year = month_of(period).year
+        base = self._grid_book.at(area, self._laid.pins.get(year, year)) if area else None
         for place in self._user_places(region, area):
             user = self._laid.grid.get(place)
             if user is not None:
-                return user.over(base, period.year, period.month, wins=self._laid.user_wins)
+                return user.over(base, period, wins=self._laid.user_wins)
         return base
 
     @staticmethod
@@ -313,7 +331,7 @@ class Catalogue:
             self._check_place(row)
         loss = self.coefficient("grid_loss_default").central
         grid = {place: UserGrid(each) for place, each in values_of(kept, source_name, loss).items()}
-        content = ["user", source_name, precedence, [asdict(each) for each in kept]]
+        content = ["user", source_name, precedence, [content_of(each) for each in kept]]
         laid = replace(
             self._laid,
             name=f"{self.name}+{source_name}",
@@ -321,6 +339,7 @@ class Catalogue:
             grid={**self._laid.grid, **grid},
             user_wins=precedence == "user",
             factors={**self._laid.factors, **self._index.of_user(kept, source_name, loss)},
+            hourly=self._laid.hourly.union(each.hour.month for each in kept if each.hour is not None),
         )
         return Catalogue(self._tables, laid)
 

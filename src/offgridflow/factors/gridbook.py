@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from offgridflow.domain.model import Span
+from offgridflow.domain.periods import Hour, Month, Period, month_of
 from offgridflow.domain.reasons import Assumption
 from offgridflow.factors.model import GridFactor
 from offgridflow.factors.records import Row, span_of
@@ -91,7 +92,10 @@ def _mean(spans: Sequence[Span | None]) -> Span | None:
 
 @dataclass(frozen=True, slots=True)
 class UserValue:
-    """One grid intensity that the user brought, kgCO2e/kWh at the meter, for a year or a month of it (0: the year)."""
+    """One grid intensity that the user brought, kgCO2e/kWh at the meter, for a year or a month of it (0: the year).
+
+    ``hour`` is set where it is of an hour of that month alone.
+    """
 
     factor_id: str
     kg_per_kwh: float
@@ -99,6 +103,7 @@ class UserValue:
     year: int
     month: int
     marks: tuple[str, ...] = ()
+    hour: Hour | None = None
 
 
 class UserGrid:
@@ -110,14 +115,14 @@ class UserGrid:
     """
 
     def __init__(self, values: Iterable[UserValue]) -> None:
-        self._direct: list[UserValue] = []
-        self._lifecycle: list[UserValue] = []
-        for value in sorted(values, key=lambda each: (each.year, each.month)):
-            (self._direct if value.direct else self._lifecycle).append(value)
+        kept = sorted(values, key=lambda each: (each.year, each.month))
+        self._direct = _Values([each for each in kept if each.direct])
+        self._lifecycle = _Values([each for each in kept if not each.direct])
 
-    def over(self, base: GridFactor | None, year: int, month: int, *, wins: bool) -> GridFactor | None:
+    def over(self, base: GridFactor | None, period: Period, *, wins: bool) -> GridFactor | None:
         """Return the set's factor with the user's values laid over it, or under it where the set's ``wins``."""
-        direct, lifecycle = _pick(self._direct, year, month), _pick(self._lifecycle, year, month)
+        year = month_of(period).year
+        direct, lifecycle = self._direct.at(period), self._lifecycle.at(period)
         if base is not None and not wins:
             direct = direct if base.direct is None else None
             lifecycle = lifecycle if base.lifecycle_delivered is None else None
@@ -145,13 +150,40 @@ def _kept(factor_id: str, direct: UserValue | None, lifecycle: UserValue | None)
     return direct is None if factor_id.startswith("grid_direct:") else lifecycle is None
 
 
-def _pick(values: Sequence[UserValue], year: int, month: int) -> UserValue | None:
+class _Values:
+    """The user's values of one place and boundary, sorted by year and month."""
+
+    def __init__(self, values: Sequence[UserValue]) -> None:
+        self._plain = [each for each in values if each.hour is None]
+        self._hours: dict[Hour, UserValue] = {}
+        for each in values:
+            if each.hour is not None:
+                self._hours.setdefault(each.hour, each)
+        self._hourly = {hour.month for hour in self._hours}
+
+    def at(self, period: Period) -> UserValue | None:
+        """Return the value of a month, or of an hour where its month has hours.
+
+        An hour without a value in such a month has the month's, marked.
+        """
+        month = month_of(period)
+        if not isinstance(period, Hour) or month not in self._hourly:
+            return _pick(self._plain, month)
+        exact = self._hours.get(period)
+        if exact is not None:
+            return exact
+        found = _pick(self._plain, month)
+        return found and replace(found, marks=(*found.marks, Assumption.GRID_HOUR_MISSING.value))
+
+
+def _pick(values: Sequence[UserValue], period: Month) -> UserValue | None:
     """Return the value of the month, else of its year, else the newest older, else the oldest."""
     if not values:
         return None
-    for exact in ((year, month), (year, 0)):
+    wanted = (period.year, period.month)
+    for exact in (wanted, (period.year, 0)):
         for value in values:
             if (value.year, value.month) == exact:
                 return value
-    older = [value for value in values if (value.year, value.month) < (year, month)]
+    older = [value for value in values if (value.year, value.month) < wanted]
     return older[-1] if older else values[0]

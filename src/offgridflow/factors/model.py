@@ -5,7 +5,7 @@ from datetime import date
 from typing import Protocol
 
 from offgridflow.domain.model import Span
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Month, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +210,13 @@ class FactorSet(Protocol):
         """Return the region id of an alias (location name, usage type prefix ...), of one kind or of any."""
         ...
 
-    def grid(self, provider: str, region_id: str, period: Month) -> GridFactor | None:
-        """Return the grid of a region for a month; the mean of its members for a multi-region."""
+    @property
+    def hourly_months(self) -> frozenset[Month]:
+        """Months of which at least one place has grid factors by hour."""
+        ...
+
+    def grid(self, provider: str, region_id: str, period: Period) -> GridFactor | None:
+        """Return the grid of a region for a month or an hour; the mean of its members for a multi-region."""
         ...
 
     def facility(self, provider: str, region_id: str, period: Month) -> Facility | None:

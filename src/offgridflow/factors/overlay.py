@@ -2,8 +2,8 @@
 
 Columns: ``provider`` (empty for a country or an area), ``place`` (a region id, an ISO-3166 alpha-3 country, or a grid
 area of the set such as ``zone:CA-QC``), ``period`` (``YYYY``, ``YYYY-MM`` or an hour ``YYYY-MM-DDTHH``), ``g_per_kwh``,
-``boundary`` (``direct``, ``lifecycle_delivered`` or ``lifecycle_generation``), ``source``. Hours become the plain mean
-of their month, because rates are by month.
+``boundary`` (``direct``, ``lifecycle_delivered`` or ``lifecycle_generation``), ``source``. Hours are in
+UTC. A rate of an hour takes the hour's value, a rate of a month the plain mean of its hours.
 """
 
 import csv
@@ -11,11 +11,12 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from offgridflow.domain.identity import digest_of
+from offgridflow.domain.periods import Hour, Month
 from offgridflow.domain.reasons import Assumption
 from offgridflow.factors.gridbook import UserValue
 from offgridflow.factors.tables import FactorSetError
@@ -26,12 +27,15 @@ MOST_G_PER_KWH: Final = 3000.0
 """No grid and no single generator emits more per kWh; a larger number is in another unit."""
 
 _PERIOD = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2})T(\d{2})(?::00)?(?::00)?Z?)?)?")
-_MONTHS, _DAYS, _HOURS = 12, 31, 23
+_MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class UserGridRow:
-    """One line of the user's file, checked. ``month`` is 0 where the value is of the whole year."""
+    """One line of the user's file, checked. ``month`` is 0 where the value is of the whole year.
+
+    ``hour`` is set where the value is of an hour; year and month are then those of the hour.
+    """
 
     provider: str
     place: str
@@ -40,6 +44,7 @@ class UserGridRow:
     g_per_kwh: float
     boundary: str
     source: str
+    hour: Hour | None = None
 
 
 def read_user_grid(path: Path) -> tuple[UserGridRow, ...]:
@@ -80,7 +85,7 @@ def _row(cells: dict[str, str], where: str) -> UserGridRow:
     for column in ("place", "source"):
         if not cells[column]:
             raise _wrong(where, column, "", "it must not be empty")
-    year, month = _period(cells["period"], where)
+    year, month, hour = _period(cells["period"], where)
     if cells["boundary"] not in BOUNDARIES:
         raise _wrong(where, "boundary", cells["boundary"], f"write one of {', '.join(BOUNDARIES)}")
     return UserGridRow(
@@ -91,16 +96,22 @@ def _row(cells: dict[str, str], where: str) -> UserGridRow:
         _grams(cells["g_per_kwh"], where),
         cells["boundary"],
         cells["source"],
+        hour,
     )
 
 
-def _period(text: str, where: str) -> tuple[int, int]:
+def _period(text: str, where: str) -> tuple[int, int, Hour | None]:
     match = _PERIOD.fullmatch(text)
-    month, day, hour = (int(match[each] or 0) for each in (2, 3, 4)) if match else (0, 0, 0)
-    bad = match is None or month > _MONTHS or day > _DAYS or hour > _HOURS or (match[2] is not None and month < 1)
-    if match is None or bad:
+    try:
+        if match is not None and match[3] is not None:
+            hour = Hour.parse("-".join(match.group(1, 2, 3)) + f"T{match[4]}")
+            return hour.month.year, hour.month.month, hour
+    except ValueError:
+        match = None
+    month = int(match[2] or 0) if match else 0
+    if match is None or month > _MONTHS or (match[2] is not None and month < 1):
         raise _wrong(where, "period", text, "write YYYY, YYYY-MM or YYYY-MM-DDTHH")
-    return int(match[1]), month
+    return int(match[1]), month, None
 
 
 def _grams(text: str, where: str) -> float:
@@ -120,31 +131,61 @@ def _wrong(where: str, column: str, seen: str, accepted: str) -> FactorSetError:
 def _refuse_twice(rows: Iterable[UserGridRow], name: str) -> None:
     seen = set()
     for row in rows:
-        key = (row.provider, row.place, row.year, row.boundary, row.source)
-        if row.month == 0:
-            if key in seen:
-                sentence = f"{name}: {row.place} has two values for {row.year}, boundary {row.boundary}."
-                raise FactorSetError(sentence, action="Keep one of them.")
-            seen.add(key)
+        key = (row.provider, row.place, period_text(row.year, row.month, row.hour), row.boundary, row.source)
+        if key in seen:
+            sentence = f"{name}: {row.place} has two values for {key[2]}, boundary {row.boundary}."
+            raise FactorSetError(sentence, action="Keep one of them.")
+        seen.add(key)
+
+
+def period_text(year: int, month: int, hour: Hour | None) -> str:
+    """Return a year (``month`` 0), a month or an hour as it is written in the file."""
+    return str(hour) if hour is not None else str(Month(year, month)) if month else str(year)
 
 
 def values_of(
     rows: Iterable[UserGridRow], source_name: str, loss_fraction: float
 ) -> dict[tuple[str, str], list[UserValue]]:
-    """Return the user's values by (provider, place), in kg/kWh at the meter; hours of a month are averaged."""
-    grouped: dict[tuple[str, str, int, int, str], list[float]] = defaultdict(list)
-    for row in rows:
-        grouped[row.provider, row.place.lower(), row.year, row.month, row.boundary].append(row.g_per_kwh / 1000)
+    """Return the user's values by (provider, place), in kg/kWh at the meter.
+
+    Each hour has its own, and its month has the plain mean of the month's hours, unless the file has the month itself.
+    """
     found: dict[tuple[str, str], list[UserValue]] = defaultdict(list)
-    for (provider, place, year, month, boundary), values in sorted(grouped.items()):
-        period = f"{year}-{month:02d}" if month else str(year)
-        factor_id = f"user:{source_name}:{provider or 'any'}:{place}:{period}:{boundary}"
+    for (provider, place, year, month, hour, boundary), values in sorted(_grouped(rows).items(), key=_in_order):
+        factor_id = f"user:{source_name}:{provider or 'any'}:{place}:{period_text(year, month, hour)}:{boundary}"
         kg = sum(values) / len(values)
         generated = boundary == "lifecycle_generation"
         marks = (Assumption.GRID_LOSS_DEFAULT.value,) if generated else ()
         kg = kg / (1 - loss_fraction) if generated else kg
-        found[provider, place].append(UserValue(factor_id, kg, boundary == "direct", year, month, marks))
+        found[provider, place].append(UserValue(factor_id, kg, boundary == "direct", year, month, marks, hour))
     return dict(found)
+
+
+_Key = tuple[str, str, int, int, Hour | None, str]
+
+
+def _grouped(rows: Iterable[UserGridRow]) -> dict[_Key, list[float]]:
+    """Return the values in kg by place, period and boundary."""
+    grouped: dict[_Key, list[float]] = defaultdict(list)
+    means: dict[_Key, list[float]] = defaultdict(list)
+    for row in rows:
+        key = (row.provider, row.place.lower(), row.year, row.month, row.hour, row.boundary)
+        grouped[key].append(row.g_per_kwh / 1000)
+        if row.hour is not None:
+            means[*key[:4], None, row.boundary].append(row.g_per_kwh / 1000)
+    return {**means, **grouped}
+
+
+def _in_order(item: tuple[_Key, list[float]]) -> tuple[str, str, int, int, str, str]:
+    provider, place, year, month, hour, boundary = item[0]
+    return provider, place, year, month, str(hour or ""), boundary
+
+
+def content_of(row: UserGridRow) -> dict[str, object]:
+    """Return a row as what the digest of a set is made of; a row without an hour says nothing of hours."""
+    content = asdict(row)
+    hour = content.pop("hour")
+    return content if hour is None else {**content, "hour": str(row.hour)}
 
 
 def digest_with(base: str, content: object) -> str:

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from offgridflow.factors.gridbook import GridBook
 from offgridflow.factors.model import Factor
-from offgridflow.factors.overlay import UserGridRow, values_of
+from offgridflow.factors.overlay import UserGridRow, period_text, values_of
 from offgridflow.factors.records import FactorMaker, Row
 from offgridflow.factors.tables import Tables
 
@@ -119,7 +119,11 @@ class FactorIndex:
     def of_user(self, rows: Iterable[UserGridRow], source_name: str, loss_fraction: float) -> dict[str, Factor]:
         """Return the factors behind the user's grid values."""
         kept = tuple(rows)
-        names = {(row.provider, row.place.lower()): row.source for row in kept}
+        names: dict[object, str] = {}
+        for row in kept:
+            place = (row.provider, row.place.lower())
+            names[place, row.year, row.month, None] = row.source
+            names[place, row.year, row.month, row.hour] = row.source
         found = {}
         for place, values in values_of(kept, source_name, loss_fraction).items():
             for value in values:
@@ -133,10 +137,10 @@ class FactorIndex:
                     unit="kgCO2e/kWh",
                     boundary="direct_generation" if value.direct else "lifecycle_delivered",
                     evidence="read",
-                    source=names[place],
+                    source=names[place, value.year, value.month, value.hour],
                     source_ref=source_name,
                     licence="the user's own",
-                    vintage=f"{value.year}-{value.month:02d}" if value.month else str(value.year),
+                    vintage=period_text(value.year, value.month, value.hour),
                     valid_from=None,
                     valid_to=None,
                     note="brought by the user",

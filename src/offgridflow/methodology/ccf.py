@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from offgridflow.domain.model import Sku, Span
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Period
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
 from offgridflow.domain.trace import TermKind, leaf, mean
 from offgridflow.domain.units import GIB_TO_GB, Dimension, conversion_of
@@ -247,7 +247,7 @@ class CcfReader(Reader):
         self.settings = _exact(self.settings, recipe)
         self.workshop = CcfWorkshop(factors, self.settings)
 
-    def wanted(self, sku: Sku, period: Month) -> Wanted | NotRated:
+    def wanted(self, sku: Sku, period: Period) -> Wanted | NotRated:
         """Return what a SKU comes down to; the original's copies of stored data are among its factors."""
         found, key = super().wanted(sku, period), _copies_key(sku)
         if isinstance(found, NotRated) or key is None:
@@ -263,7 +263,7 @@ class CcfReader(Reader):
             return NotRated(NotEstimatedReason.NO_FACTOR, "the ccf profile has nothing for content delivery networks")
         return _own_size(sku) or tuple(_as_original(each, sku) for each in demand.components)
 
-    def site_at(self, place: Place, period: Month) -> Site | None:
+    def site_at(self, place: Place, period: Period) -> Site | None:
         """Return the fixed PUE and grid factor of a region."""
         region = place.region
         key = f"{region.provider}.{region.region_id}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from offgridflow.domain.model import Rate, Sku, Step, Term
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Period
 from offgridflow.domain.reasons import Group
 from offgridflow.domain.trace import Leaf, Node, TermKind, node_of, recording
 from offgridflow.factors.model import Factor, FactorSet
@@ -45,8 +45,8 @@ class Explanation:
     factors: tuple[Factor, ...]
 
 
-def explain(sku: Sku, period: Month, factors: FactorSet, recipe: Recipe) -> Explanation:
-    """Return the rate of a SKU in a month with the arithmetic that leads to it."""
+def explain(sku: Sku, period: Period, factors: FactorSet, recipe: Recipe) -> Explanation:
+    """Return the rate of a SKU in a month or an hour with the arithmetic that leads to it."""
     rater = rater_of(factors, recipe)
     made = rater(sku, period)
     reading = rater.reader.read(sku, period)
@@ -64,7 +64,7 @@ def factor_of(factor_id: str, factors: FactorSet) -> Factor:
     return factors.factor(factor_id) if found is None else found
 
 
-def _steps(sku: Sku, period: Month, made: Rate, kitchen: tuple[FactorSet, Recipe]) -> list[Step]:
+def _steps(sku: Sku, period: Period, made: Rate, kitchen: tuple[FactorSet, Recipe]) -> list[Step]:
     with recording():
         factors, recipe = cast("FactorSet", TracedFactors(kitchen[0])), traced_recipe(kitchen[1])
         reader = ccf.CcfReader(factors, recipe) if recipe.profile is Profile.CCF else Reader(factors, recipe)

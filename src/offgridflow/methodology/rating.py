@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from offgridflow.domain.identity import canonical, digest_of_text
 from offgridflow.domain.model import PRICED_QUANTITY, Rate, Sku
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Period, month_of
 from offgridflow.domain.reasons import (
     Assumption,
     CoverageBucket,
@@ -41,21 +41,25 @@ class _Rated:
 
 
 class Rater:
-    """Rates under one factor set and one recipe. Call it with a SKU and a month."""
+    """Rates under one factor set and one recipe. Call it with a SKU and a month or an hour."""
 
     def __init__(self, factors: FactorSet, recipe: Recipe) -> None:
         self.reader = ccf.CcfReader(factors, recipe) if recipe.profile is Profile.CCF else Reader(factors, recipe)
         self._stamp = canonical(["rate", factors.digest, recipe.digest])[1:-1]
         self._outcomes: Memo[Wanted, _Rated | NotEstimatedReason] = Memo()
 
-    def __call__(self, sku: Sku, period: Month) -> Rate:
-        """Return the rate of a SKU in a month."""
+    def __call__(self, sku: Sku, period: Period) -> Rate:
+        """Return the rate of a SKU in a month, or in an hour.
+
+        The rate of an hour is that of its month, with the same id, where the hour makes no difference to the SKU's
+        place: where that place has no grid factors by hour in this month.
+        """
         wanted = self.reader.wanted(sku, period)
         if isinstance(wanted, NotRated):
-            return self._unrated(sku, period, wanted.reason)
+            return self._unrated(sku, month_of(period), wanted.reason)
         outcome = self._outcomes.get(wanted) or self._outcomes.keep(wanted, self._outcome_of(wanted))
         if isinstance(outcome, NotEstimatedReason):
-            return self._unrated(sku, period, outcome)
+            return self._unrated(sku, wanted.when, outcome)
         return self._rated(sku, outcome)
 
     def _outcome_of(self, wanted: Wanted) -> _Rated | NotEstimatedReason:
@@ -65,7 +69,7 @@ class Rater:
         figures = figures_of(reading, self.reader.settings)
         if figures is None:
             return NotEstimatedReason.OUT_OF_BOUNDS
-        period, bucket, marks = str(wanted.period), reading.bucket, reading.assumptions
+        period, bucket, marks = str(wanted.when), reading.bucket, reading.assumptions
         content = canonical([period, bucket.value, *figures.content])
         return _Rated(reading.method, bucket, marks, reading.factor_ids, figures, period, content[1:])
 
@@ -73,7 +77,7 @@ class Rater:
         """Return the digest of stamp, SKU and ``end``, which is the rest of a canonical JSON list."""
         return digest_of_text(f"[{self._stamp},{canonical(_content_of(sku))},{end}")
 
-    def _unrated(self, sku: Sku, period: Month, reason: NotEstimatedReason) -> Rate:
+    def _unrated(self, sku: Sku, period: Period, reason: NotEstimatedReason) -> Rate:
         return Rate(
             rate_id=self._id_of(sku, canonical([str(period), reason.value])[1:]),
             sku=sku,
@@ -169,8 +173,8 @@ def rater_of(factors: FactorSet, recipe: Recipe) -> Rater:
     return _rater(_Held(factors), recipe)
 
 
-def rate(sku: Sku, period: Month, factors: FactorSet, recipe: Recipe) -> Rate:
-    """Return the rate of a SKU in a month. Never raises for anything that a SKU says.
+def rate(sku: Sku, period: Period, factors: FactorSet, recipe: Recipe) -> Rate:
+    """Return the rate of a SKU in a month or an hour. Never raises for anything that a SKU says.
 
     Raises KeyError only where the factor set lacks a coefficient that the methodology needs.
     """

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, Protocol, cast
 
 from offgridflow.domain.model import Sku, Span
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Hour, Month, Period, month_of
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.factors.model import Factor, FactorSet, Size
 from offgridflow.methodology import user
@@ -72,7 +72,8 @@ class Wanted:
 
     ``demand`` has its components as the profile counts them, ``asked`` the ids of the factors that the classifier asked
     for; ``region_id`` and ``to_region`` are as the bill writes them, the latter only where copies are kept there;
-    ``everywhere`` says that the SKU's service has no region by design; ``own`` is the user's rate where there is one.
+    ``everywhere`` says that the SKU's service has no region by design; ``own`` is the user's rate where there is one;
+    ``hour`` is set only where the grid of that hour of the ``period`` is another than the period's.
     """
 
     provider: str
@@ -83,6 +84,12 @@ class Wanted:
     demand: Demand
     asked: tuple[str, ...] = ()
     own: UserRate | None = None
+    hour: Hour | None = None
+
+    @property
+    def when(self) -> Period:
+        """The period that the figures are of."""
+        return self.period if self.hour is None else self.hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +169,21 @@ class Reader:
         self._assemblies: Memo[object, Assembly | NotRated] = Memo()
         self._places: dict[tuple[str, str | None, bool], Place | None] = {}
         self._sites: dict[tuple[str, str, Month], Site | None] = {}
+        self._hours: Memo[tuple[str, str, Hour], Site] = Memo()
 
-    def read(self, sku: Sku, period: Month) -> Reading | NotRated:
+    def read(self, sku: Sku, period: Period) -> Reading | NotRated:
         """Return the SKU read and placed, or why it is not rated."""
         wanted = self.wanted(sku, period)
         return wanted if isinstance(wanted, NotRated) else self.made(wanted)
 
-    def wanted(self, sku: Sku, period: Month) -> Wanted | NotRated:
+    def wanted(self, sku: Sku, period: Period) -> Wanted | NotRated:
         """Return what a SKU comes down to, or why it is not rated."""
+        found = self._wanted_in(sku, month_of(period))
+        if isinstance(found, NotRated) or not isinstance(period, Hour):
+            return found
+        return replace(found, hour=period) if self._hour_counts(found, period) else found
+
+    def _wanted_in(self, sku: Sku, period: Month) -> Wanted | NotRated:
         own = user.match(self.recipe.user_rates, sku) if self.recipe.user_rates else None
         if own is not None:
             return self._wanted(sku, period, _OWN, own=own)
@@ -219,15 +233,15 @@ class Reader:
         """Return the components to rate; profiles that count otherwise change them here."""
         return demand.components
 
-    def site_at(self, place: Place, period: Month) -> Site | None:
-        """Return grid and facility of a place in a month; profiles with factors of their own change them here."""
+    def site_at(self, place: Place, period: Period) -> Site | None:
+        """Return grid and facility of a place in a period; profiles with factors of their own change them here."""
         return site_of(place.region, period, self.factors, self.recipe)
 
     def _placed(self, wanted: Wanted, assembly: Assembly) -> Reading | NotRated:
         place = self._place(wanted.provider, wanted.region_id, everywhere=wanted.everywhere)
         if place is None:
             return NotRated(NotEstimatedReason.UNKNOWN_REGION, f"region {wanted.region_id or 'missing'}")
-        site = self._site(place, wanted.period)
+        site = self._site(place, wanted.when)
         if site is None:
             return NotRated(NotEstimatedReason.NO_FACTOR, f"no grid or PUE for {place.region.region_id}")
         marks, ids = (*place.marks, *site.marks, *self._always[0]), (*site.factor_ids, *self._always[1])
@@ -258,11 +272,38 @@ class Reader:
             self._places[key] = place_of(provider, region, self.factors, everywhere=everywhere)
         return self._places[key]
 
-    def _site(self, place: Place, period: Month) -> Site | None:
+    def _hour_counts(self, wanted: Wanted, hour: Hour) -> bool:
+        """Return whether a place that is wanted has another grid in an hour than in its month."""
+        if wanted.own is not None and wanted.own.operational_kgco2e is not None:
+            return False
+        place = self._place(wanted.provider, wanted.region_id, everywhere=wanted.everywhere)
+        if place is None:
+            return False
+        places = [place]
+        if any(map(_is_paired, wanted.demand.components)):
+            second = wanted.to_region or place.region.paired
+            places += [found for found in [self._place(wanted.provider, second)] if second and found is not None]
+        return any(self._site(each, hour) != self._site(each, hour.month) for each in places)
+
+    def _site(self, place: Place, period: Period) -> Site | None:
+        if isinstance(period, Hour):
+            return self._site_in_hour(place, period)
         key = (place.region.provider, place.region.region_id, period)
         if key not in self._sites:
             self._sites[key] = self.site_at(place, period)
         return self._sites[key]
+
+    def _site_in_hour(self, place: Place, hour: Hour) -> Site | None:
+        """Return the site of an hour; it is the very one of its month where the hour makes no difference."""
+        month = self._site(place, hour.month)
+        if month is None:
+            return None
+        key = (place.region.provider, place.region.region_id, hour)
+        known = self._hours.get(key)
+        if known is not None:
+            return known
+        found = self.site_at(place, hour)
+        return self._hours.keep(key, month if found is None or found == month else found)
 
     def _paired(
         self, wanted: Wanted, primary: Place, site: Site
@@ -274,7 +315,7 @@ class Reader:
         region = primary.region
         named = wanted.to_region
         place = self._place(wanted.provider, named or region.paired) if named or region.paired else None
-        found = self._site(place, wanted.period) if place is not None else None
+        found = self._site(place, wanted.when) if place is not None else None
         if found is None:
             return site, (Assumption.PAIRED_REGION_AS_PRIMARY,), ()
         return found, found.marks, () if named else region.factor_ids

@@ -1,4 +1,4 @@
-"""Grid and facility of a region in a month under a recipe: PUE, kgCO2e per kWh, litres per kWh (methodology.md 1, 2).
+"""Grid and facility of a region in a period under a recipe: PUE, kgCO2e per kWh, litres per kWh (methodology.md 1, 2).
 
 Totals use the delivered lifecycle factor, always; the direct one only splits it. Without a delivered lifecycle factor
 there is no figure. Where direct is not below lifecycle (sources of unequal boundary) the split stays unknown.
@@ -7,7 +7,7 @@ there is no figure. Where direct is not below lifecycle (sources of unequal boun
 from dataclasses import dataclass
 
 from offgridflow.domain.model import Span
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Period, month_of
 from offgridflow.domain.reasons import Assumption
 from offgridflow.factors.model import Facility, FactorSet, GridFactor, Region
 from offgridflow.methodology.recipe import GridPrecedence, Recipe, value_of
@@ -32,9 +32,9 @@ class Site:
     factor_ids: tuple[str, ...]
 
 
-def site_of(region: Region, period: Month, factors: FactorSet, recipe: Recipe) -> Site | None:
-    """Return the site of a region in a month, or None where the set and the user have no grid or no PUE for it."""
-    facility = factors.facility(region.provider, region.region_id, period)
+def site_of(region: Region, period: Period, factors: FactorSet, recipe: Recipe) -> Site | None:
+    """Return the site of a region in a period, or None where the set and the user have no grid or no PUE for it."""
+    facility = factors.facility(region.provider, region.region_id, month_of(period))
     pue = _pue(region, facility, recipe)
     lifecycle, direct, grid_marks, grid_ids = _grid(region, period, factors, recipe)
     if pue is None or lifecycle is None:
@@ -69,7 +69,7 @@ def _facility_marks(region: Region, facility: Facility | None, recipe: Recipe) -
 
 
 def _grid(
-    region: Region, period: Month, factors: FactorSet, recipe: Recipe
+    region: Region, period: Period, factors: FactorSet, recipe: Recipe
 ) -> tuple[Span | None, float | None, tuple[Assumption, ...], tuple[str, ...]]:
     own = value_of(recipe.grid, region.provider, region.region_id)
     grid = factors.grid(region.provider, region.region_id, period)

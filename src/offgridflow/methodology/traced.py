@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, Final, TypeVar
 
 from offgridflow.domain.model import Sku, Span
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Month, Period
 from offgridflow.domain.trace import TermKind, leaf
 from offgridflow.factors.model import (
     AcceleratorType,
@@ -95,8 +95,8 @@ class TracedFactors:
         found = self._factors.size(key)
         return None if found is None else self._of(found, found.key)
 
-    def grid(self, provider: str, region_id: str, period: Month) -> GridFactor | None:
-        """Return the grid of a region for a month."""
+    def grid(self, provider: str, region_id: str, period: Period) -> GridFactor | None:
+        """Return the grid of a region for a month or an hour."""
         found = self._factors.grid(provider, region_id, period)
         return None if found is None else self._of(found, f"{region_id} {found.year}")
 

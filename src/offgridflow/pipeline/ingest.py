@@ -190,7 +190,7 @@ def _commit_all(shop: Shop, batch: Batch, aggregation: Aggregation) -> Iterator[
         accounts = _only_expected(shop, accounts)
     wanted = {key: value for key, value in accounts.items() if shop.options.covers(key[1])}
     shop.ports.progress("rate", batch.format.title, 0, 1)
-    rates = build_card(aggregation.con, shop.kitchen.rate_of)
+    rates = build_card(aggregation.con, shop.kitchen.rate_of, shop.kitchen.hourly_months)
     shop.ports.progress("rate", batch.format.title, 1, 1)
     for done, (key, period_accounts) in enumerate(wanted.items(), start=1):
         yield from _commit_period(shop, batch, aggregation, rates, period_accounts)
@@ -224,7 +224,8 @@ def _commit_period(
     try:
         for account in accounts:
             account.check()
-        work = PeriodWork(aggregation.con, first.source, first.billing_period, record, rates)
+        hourly = shop.kitchen.hourly_months
+        work = PeriodWork(aggregation.con, first.source, first.billing_period, record, rates, hourly)
         committed = commit_period(
             shop.ledger,
             work,

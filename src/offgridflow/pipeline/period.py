@@ -12,6 +12,7 @@ import duckdb
 
 from offgridflow.domain.errors import CommitUnknownError, LedgerError
 from offgridflow.domain.model import EMISSION_COLUMNS, USAGE, Rate
+from offgridflow.domain.periods import Month
 from offgridflow.ledger import QUARANTINE_COLUMNS, CommitRecord, Ledger, LiveCommit
 from offgridflow.ledger.records import CommitStatus
 from offgridflow.ledger.rows import ArrowStream, sql_list, sql_text
@@ -24,13 +25,17 @@ _MOST_IN_A_DICTIONARY = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PeriodWork:
-    """One (source, billing period), aggregated and rated on ``con`` (tables activities, card, quarantine)."""
+    """One (source, billing period), aggregated and rated on ``con`` (tables activities, card, quarantine).
+
+    ``hourly`` are the months that the card has by the hour.
+    """
 
     con: duckdb.DuckDBPyConnection
     source: str
     billing_period: str
     record: CommitRecord
     rates: Sequence[Rate]
+    hourly: Sequence[Month] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def commit_period(
     staging = ledger.stage(work.source, work.billing_period)
     try:
         path = staging.emissions_file(0)
-        write_emissions(work.con, work.source, work.billing_period, path)
+        write_emissions(work, path)
         totals = totals_of(work.con, path)
         result = ledger.commit(
             staging,
@@ -79,17 +84,17 @@ def _quarantine_of(work: PeriodWork) -> ArrowStream | None:
     return work.con.sql(f"SELECT {', '.join(QUARANTINE_COLUMNS)} {where}", params=key)
 
 
-def write_emissions(con: duckdb.DuckDBPyConnection, source: str, period: str, path: Path) -> None:
-    """Write the emissions of one (source, billing period) of ``activities`` to a Parquet file.
+def write_emissions(work: PeriodWork, path: Path) -> None:
+    """Write the emissions of a period of ``activities`` to a Parquet file.
 
     Bloom filters are left out, and columns of many values are not tried as dictionaries for long: together a fifth of
     the time, and a file that is no larger.
     """
-    columns = ", ".join(EMISSION_COLUMNS)
+    con, columns = work.con, ", ".join(EMISSION_COLUMNS)
     where = "source = getvariable('write_source') AND billing_period = getvariable('write_period')"
-    query = emissions_query(f"(FROM activities WHERE {where})")
-    con.execute("SET VARIABLE write_source = ?", [source])
-    con.execute("SET VARIABLE write_period = ?", [period])
+    query = emissions_query(f"(FROM activities WHERE {where})", work.hourly)
+    con.execute("SET VARIABLE write_source = ?", [work.source])
+    con.execute("SET VARIABLE write_period = ?", [work.billing_period])
     try:
         con.execute(
             f"COPY (SELECT {columns} FROM ({query})) TO {sql_text(path)} "
@@ -97,7 +102,8 @@ def write_emissions(con: duckdb.DuckDBPyConnection, source: str, period: str, pa
             f"DICTIONARY_SIZE_LIMIT {_MOST_IN_A_DICTIONARY})",
         )
     except duckdb.IOException as error:
-        sentence = f"The emissions of {source} {period} cannot be written: {str(error).splitlines()[0]}"
+        why = str(error).splitlines()[0]
+        sentence = f"The emissions of {work.source} {work.billing_period} cannot be written: {why}"
         raise LedgerError(
             sentence, action="Check permissions and free space of the ledger and the work folder."
         ) from error

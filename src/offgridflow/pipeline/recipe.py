@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from offgridflow.domain.identity import digest_of
 from offgridflow.domain.model import Rate, Sku
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Month, Period
 from offgridflow.engines.model import Grain
 from offgridflow.factors.model import FactorSet
 from offgridflow.formats import Format
@@ -14,15 +14,20 @@ from offgridflow.methodology.recipe import METHODOLOGY_VERSION, Recipe
 
 @dataclass(frozen=True, slots=True)
 class Kitchen:
-    """A factor set, a methodology recipe and a grain: with a SKU and a month, a rate."""
+    """A factor set, a methodology recipe and a grain: with a SKU and a month or an hour, a rate."""
 
     factors: FactorSet
     recipe: Recipe
     grain: Grain
 
-    def rate_of(self, sku: Sku, month: Month) -> Rate:
-        """Return the rate of a SKU in a month."""
-        return rater_of(self.factors, self.recipe)(sku, month)
+    @property
+    def hourly_months(self) -> tuple[Month, ...]:
+        """Months whose activities are rated by the hour: none but at the grain of the hour."""
+        return tuple(sorted(self.factors.hourly_months)) if self.grain.period == "hour" else ()
+
+    def rate_of(self, sku: Sku, period: Period) -> Rate:
+        """Return the rate of a SKU in a month or an hour."""
+        return rater_of(self.factors, self.recipe)(sku, period)
 
     def digest_for(self, mapping: Format) -> str:
         """Return the digest that, with a delivery's fingerprint, decides whether a commit would change anything."""

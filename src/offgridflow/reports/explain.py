@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, Rate, Sku, Span, Step, Term
-from offgridflow.domain.periods import Month
+from offgridflow.domain.periods import Month, Period, month_of, period_of
 from offgridflow.domain.trace import TermKind
 from offgridflow.reports.figures import plain
 from offgridflow.reports.records import product, records, sku_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from offgridflow.factors.model import Factor
     from offgridflow.methodology.explain import Explanation
 
-Explainer = Callable[[Sku, Month], "Explanation"]
+Explainer = Callable[[Sku, Period], "Explanation"]
 
 MOST: Final = 5
 """How many SKUs of a cell are explained unless asked for more; the largest first."""
@@ -32,7 +32,7 @@ MOST: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the ledger holds of one SKU in one month within the question."""
+    """What the ledger holds of one SKU in one month, or hour, within the question."""
 
     consumed_quantity: Decimal | None
     line_items: int
@@ -47,13 +47,19 @@ class Usage:
 class ExplainedSku:
     """One SKU in one month: what was used, the rate with its arithmetic, and whether the ledger used that rate.
 
+    ``period`` is the month, or the hour where the ledger has a rate of that hour.
     ``same_rate`` is False where the ledger was made with other factors or settings, and None without a ledger row.
     """
 
     sku: Sku
-    month: Month
+    period: Period
     usage: Usage | None
     explanation: "Explanation"
+
+    @property
+    def month(self) -> Month:
+        """The calendar month of use."""
+        return month_of(self.period)
 
     @property
     def same_rate(self) -> bool | None:
@@ -74,6 +80,7 @@ class ExplainedSku:
         return {
             "sku": _sku_json(self.sku),
             "month": str(self.month),
+            "period": str(self.period),
             "usage": None if self.usage is None else _usage_json(self.usage),
             "rate": rate_json(rate),
             "same_rate_as_ledger": self.same_rate,
@@ -116,7 +123,8 @@ def explain_cell(
         values.append(name)
     found = records(con, _QUERY.format(condition=condition), values)
     shown = found[:most] if most else found
-    return ExplainReport(tuple(_explained(row, explainer) for row in shown), len(found) - len(shown))
+    periods = _periods_of(con, [row["rate_id"] for row in shown])
+    return ExplainReport(tuple(_explained(row, periods, explainer) for row in shown), len(found) - len(shown))
 
 
 _COLUMNS: Final = ", ".join(SKU_COLUMNS)
@@ -129,10 +137,17 @@ _QUERY: Final = (
 )
 
 
-def _explained(row: Mapping[str, Any], explainer: Explainer) -> ExplainedSku:
-    sku, month = sku_of(row), Month.parse(row["month"])
+def _periods_of(con: "duckdb.DuckDBPyConnection", rate_ids: Sequence[str | None]) -> dict[str | None, str]:
+    """Return the periods of rates of the ledger: months, and hours where it was rated by the hour."""
+    known = sorted({each for each in rate_ids if each is not None})
+    sql = "SELECT rate_id, period FROM rates WHERE list_contains(?, rate_id)"
+    return {row["rate_id"]: row["period"] for row in records(con, sql, [known])} if known else {}
+
+
+def _explained(row: Mapping[str, Any], periods: Mapping[str | None, str], explainer: Explainer) -> ExplainedSku:
+    sku, period = sku_of(row), period_of(periods.get(row["rate_id"], row["month"]))
     usage = Usage(**{name: row[name] for name in Usage.__slots__})
-    return ExplainedSku(sku, month, usage, explainer(sku, month))
+    return ExplainedSku(sku, period, usage, explainer(sku, period))
 
 
 def explain_sku(explainer: Explainer, sku: Sku, month: Month, quantity: Decimal) -> ExplainedSku:
@@ -197,6 +212,7 @@ def _rows_of(item: ExplainedSku, step: Step) -> Iterator[dict[str, object]]:
         "sku_meter": item.sku.sku_meter,
         "region_id": item.sku.region_id,
         "month": str(item.month),
+        "period": str(item.period),
         "step": step.name,
     }
     yield {
@@ -284,7 +300,7 @@ def as_text(report: ExplainReport) -> str:
 def _sku_text(item: ExplainedSku) -> Iterable[str]:
     sku, rate = item.sku, item.explanation.rate
     named = [part for part in (sku.provider, sku.service_name, sku.sku_meter or sku.sku_id, sku.region_id) if part]
-    yield f"{' | '.join(named)}  ({item.month})"
+    yield f"{' | '.join(named)}  ({item.period})"
     yield from _usage_text(item)
     if rate.total_kgco2e is None:
         why = f"  not estimated: {rate.reason or 'no rate'}"

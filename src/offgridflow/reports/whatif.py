@@ -2,6 +2,7 @@
 
 Nothing is stored: the new figures are a temporary view beside the ledger's, never mixed with them. Cost after a change
 is known where this ledger paid for the other thing (``reports.prices``), else null with the reason.
+Both sides are rated by the month, at the mean of the hours where the factors have hours.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

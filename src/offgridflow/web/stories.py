@@ -68,7 +68,7 @@ def _sku(item: "ExplainedSku") -> dict[str, Any]:
             for text in (words.value_name("provider", sku.provider), sku.service_name, sku.region_id)
             if text is not None
         ],
-        "month": words.month_name(str(item.month)),
+        "month": words.period_name(str(item.period)),
         "unit": sku.consumed_unit or "unit",
         "sum": _sum(item),
         "why_not": None if rate.total_kgco2e else words.sentence(rate.reason or "no rate"),

@@ -66,6 +66,15 @@ def month_name(month: str) -> str:
     return f"{MONTHS[int(number[:2]) - 1]} {year}"
 
 
+def period_name(period: str) -> str:
+    """Return ``2025-06`` as Jun 2025 and ``2025-06-03T14`` as 3 Jun 2025, 14:00 UTC."""
+    month, hour = period[:7], period[8:]
+    if not hour:
+        return month_name(month)
+    day, _, clock = hour.partition("T")
+    return f"{int(day)} {month_name(month)}, {clock}:00 UTC"
+
+
 def span_name(first: str | None, last: str | None) -> str:
     """Return the months from first to last as people read them; an end that is None is open."""
     if first == last and first is not None:

@@ -87,7 +87,7 @@ def _explainer(profile: str | None) -> Explainer:
     from offgridflow.methodology.explain import explain as of_rate  # noqa: PLC0415  the methodology is late
 
     made = kitchen(profile)
-    return lambda sku, month: of_rate(sku, month, made.factors, made.recipe)
+    return lambda sku, period: of_rate(sku, period, made.factors, made.recipe)
 
 
 def _month(text: str | None) -> Month:

@@ -1,13 +1,13 @@
 """Laws of months and identities."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from offgridflow.domain.identity import digest_of, fingerprint_of, provider_slug
-from offgridflow.domain.periods import Month, months_between
+from offgridflow.domain.periods import Hour, Month, month_of, months_between, period_of
 
 MONTHS = st.builds(Month, st.integers(1970, 2200), st.integers(1, 12))
 
@@ -29,6 +29,24 @@ def test_what_is_not_a_month_is_refused(text: str) -> None:
     """Text that is not YYYY-MM is refused with the text and the accepted form."""
     with pytest.raises(ValueError, match="YYYY-MM"):
         Month.parse(text)
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_an_hour_is_read_as_it_is_written_and_lies_in_its_month(instant: datetime) -> None:
+    """Text and back is the same hour; its start is the instant without minutes; periods know their months."""
+    hour = Hour.of(instant)
+    assert period_of(str(hour)) == hour
+    assert hour.start == instant.replace(minute=0, second=0, microsecond=0)
+    assert month_of(hour) == month_of(hour.month) == period_of(str(hour.month)) == Month.of(instant)
+
+
+@pytest.mark.parametrize(
+    "text", ["2025-02-29T00", "2025-06-03T24", "2025-06-03T7", "2025-06-03T14:00", "2025-13-03T14", "T14", "2025-06-03"]
+)
+def test_what_is_not_an_hour_is_refused(text: str) -> None:
+    """Text that is no hour of the calendar is refused with the text and the accepted form."""
+    with pytest.raises(ValueError, match="YYYY-MM-DDTHH"):
+        Hour.parse(text)
 
 
 def test_months_between_is_inclusive_and_ordered() -> None:

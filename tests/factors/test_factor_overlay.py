@@ -113,6 +113,8 @@ def test_generation_is_delivered_with_default_losses(catalogue: Catalogue, tmp_p
         ("aws,eu-west-1,2025-00,1,direct,me", "period"),
         ("aws,eu-west-1,25,1,direct,me", "period"),
         ("aws,eu-west-1,2025-01-01T24,1,direct,me", "period"),
+        ("aws,eu-west-1,2025-02-29T10,1,direct,me", "period"),
+        ("aws,eu-west-1,2025-01-01,1,direct,me", "period"),
         ("aws,eu-west-1,2025,1,market,me", "boundary"),
         ("aws,,2025,1,direct,me", "place"),
         ("aws,eu-west-1,2025,1,direct,", "source"),
@@ -127,15 +129,16 @@ def test_wrong_cell_is_named(tmp_path: Path, line: str, column: str) -> None:
 
 
 def test_wrong_files_are_refused(tmp_path: Path, catalogue: Catalogue) -> None:
-    """Missing columns, short lines, two values for one year, unknown places and absent files are refused."""
+    """Missing columns, short lines, two values for one period, unknown places and absent files are refused."""
     (tmp_path / "own.csv").write_text("place,period\nx,2025\n", encoding="utf-8")
     with pytest.raises(FactorSetError, match="line 1: column provider is missing"):
         read_user_grid(tmp_path / "own.csv")
     with pytest.raises(FactorSetError, match="line 2: 3 cells"):
         read_user_grid(_file(tmp_path, "aws,eu-west-1,2025"))
-    twice = "aws,eu-west-1,2025,1,direct,me"
-    with pytest.raises(FactorSetError, match="two values for 2025"):
-        read_user_grid(_file(tmp_path, twice, twice))
+    for period in ("2025", "2025-03", "2025-03-30T01"):
+        twice = f"aws,eu-west-1,{period},1,direct,me"
+        with pytest.raises(FactorSetError, match=f"two values for {period},"):
+            read_user_grid(_file(tmp_path, twice, twice))
     with pytest.raises(FactorSetError, match="cannot be read"):
         read_user_grid(tmp_path / "absent.csv")
     with pytest.raises(FactorSetError, match="'Atlantis' is not known"):

@@ -132,6 +132,12 @@ def test_links_between_pages_keep_what_is_shown(site: ApiClient) -> None:
     assert 'name="from" value="2025-06"' in shown
 
 
+@pytest.mark.parametrize(("period", "name"), [("2025-06", "Jun 2025"), ("2025-06-03T04", "3 Jun 2025, 04:00 UTC")])
+def test_a_period_is_written_for_people(period: str, name: str) -> None:
+    """A month by its name; an hour with day, clock and time zone."""
+    assert words.period_name(period) == name
+
+
 @pytest.mark.parametrize(
     ("key", "value", "name"),
     [

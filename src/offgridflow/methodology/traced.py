@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, Final, TypeVar
 
 from offgridflow.domain.model import Sku, Span
-from offgridflow.domain.periods import Month, Period
+from offgridflow.domain.periods import Hour, Month, Period
 from offgridflow.domain.trace import TermKind, leaf
 from offgridflow.factors.model import (
     AcceleratorType,
@@ -98,7 +98,9 @@ class TracedFactors:
     def grid(self, provider: str, region_id: str, period: Period) -> GridFactor | None:
         """Return the grid of a region for a month or an hour."""
         found = self._factors.grid(provider, region_id, period)
-        return None if found is None else self._of(found, f"{region_id} {found.year}")
+        if found is None:
+            return None
+        return self._of(found, f"{region_id} {period if isinstance(period, Hour) else found.year}")
 
     def facility(self, provider: str, region_id: str, period: Month) -> Facility | None:
         """Return PUE and water of a region for a month."""

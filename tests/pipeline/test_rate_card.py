@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from offgridflow.domain.model import ACTIVITY_COLUMNS, EMISSION_COLUMNS, SKU_HASH_SQL, Rate, Sku, Span
-from offgridflow.domain.periods import Period
+from offgridflow.domain.periods import Month, Period
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason, Status
 from offgridflow.pipeline.rate_card import build_card, emissions_query, skus_of
 
@@ -147,3 +147,30 @@ def test_the_month_is_that_of_utc(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("SET TimeZone = 'America/Los_Angeles'")
     add(con, charge_period_start="2025-03-01 00:00:00+00")
     assert [str(line.period) for line in skus_of(con)] == ["2025-03"]
+
+
+def test_a_sku_that_varies_is_rated_by_the_hour_and_no_other(con: duckdb.DuckDBPyConnection) -> None:
+    """Its hours in that month have lines of their own, the first of the month too; other months and SKUs have one."""
+    con.execute("SET TimeZone = 'America/Los_Angeles'")
+    starts = ("2025-02-01 00:00:00+00", "2025-02-03 10:00:00+00", "2025-02-03 11:00:00+00", "2025-03-01 00:00:00+00")
+    for start in starts:
+        add(con, charge_period_start=start)
+        add(con, charge_period_start=start, sku_meter="licence")
+    add(con, charge_period_start=starts[0], charge_class="tax")
+
+    def varies(sku: Sku, month: Month) -> bool:
+        return sku.sku_meter != "licence" and month == Month(2025, 2)
+
+    rates = build_card(con, rate_of, varies)
+    hours = {"2025-02-01T00", "2025-02-03T10", "2025-02-03T11"}
+    assert {rate.period for rate in rates} == {"2025-02", "2025-03", *hours}
+    cursor = con.execute(emissions_query(by_hour=True))
+    names = [column[0] for column in cursor.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert tuple(names) == tuple(EMISSION_COLUMNS)
+    found = sorted(row["rate_id"] for row in rows if row["charge_class"] == "usage")
+    machine = [f"BoxUsage:m5.large/{period}" for period in (*hours, "2025-03")]
+    assert found == sorted([*machine, *["licence/2025-02"] * 3, "licence/2025-03"])
+    assert [row["rate_id"] for row in rows if row["charge_class"] == "tax"] == [None]
+    assert build_card(con, rate_of, lambda _sku, _month: False) == build_card(con, rate_of)
+    assert len(con.execute(emissions_query(by_hour=True)).fetchall()) == len(rows)

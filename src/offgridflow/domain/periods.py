@@ -2,6 +2,7 @@
 
 import calendar
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -110,6 +111,13 @@ def period_of(text: str) -> Period:
 def month_of(period: Period) -> Month:
     """Return the calendar month of a period."""
     return period.month if isinstance(period, Hour) else period
+
+
+def hours_in(month: Month) -> Iterator[Hour]:
+    """Yield every hour of a month, in order."""
+    for day in range(1, month.days + 1):
+        for hour in range(24):
+            yield Hour(month, day, hour)
 
 
 def months_between(first: Month, last: Month) -> tuple[Month, ...]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from offgridflow.domain.identity import canonical, digest_of_text
 from offgridflow.domain.model import PRICED_QUANTITY, Rate, Sku
-from offgridflow.domain.periods import Period, month_of
+from offgridflow.domain.periods import Month, Period, month_of
 from offgridflow.domain.reasons import (
     Assumption,
     CoverageBucket,
@@ -61,6 +61,10 @@ class Rater:
         if isinstance(outcome, NotEstimatedReason):
             return self._unrated(sku, wanted.when, outcome)
         return self._rated(sku, outcome)
+
+    def varies_in(self, sku: Sku, month: Month) -> bool:
+        """Return whether some hour of a month has another rate of a SKU than the month."""
+        return self.reader.varies_in(sku, month)
 
     def _outcome_of(self, wanted: Wanted) -> _Rated | NotEstimatedReason:
         reading = self.reader.made(wanted)

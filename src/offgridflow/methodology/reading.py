@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final, Protocol, cast
 
 from offgridflow.domain.model import Sku, Span
-from offgridflow.domain.periods import Hour, Month, Period, month_of
+from offgridflow.domain.periods import Hour, Month, Period, hours_in, month_of
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.factors.model import Factor, FactorSet, Size
 from offgridflow.methodology import user
@@ -170,6 +170,7 @@ class Reader:
         self._places: dict[tuple[str, str | None, bool], Place | None] = {}
         self._sites: dict[tuple[str, str, Month], Site | None] = {}
         self._hours: Memo[tuple[str, str, Hour], Site] = Memo()
+        self._vary: dict[tuple[str, str, Month], bool] = {}
 
     def read(self, sku: Sku, period: Period) -> Reading | NotRated:
         """Return the SKU read and placed, or why it is not rated."""
@@ -181,7 +182,13 @@ class Reader:
         found = self._wanted_in(sku, month_of(period))
         if isinstance(found, NotRated) or not isinstance(period, Hour):
             return found
-        return replace(found, hour=period) if self._hour_counts(found, period) else found
+        other = any(self._site(each, period) != self._site(each, period.month) for each in self._places_of(found))
+        return replace(found, hour=period) if other else found
+
+    def varies_in(self, sku: Sku, month: Month) -> bool:
+        """Return whether some hour of a month gives a SKU other figures than the month does."""
+        found = self.wanted(sku, month)
+        return not isinstance(found, NotRated) and any(self._varies(each, month) for each in self._places_of(found))
 
     def _wanted_in(self, sku: Sku, period: Month) -> Wanted | NotRated:
         own = user.match(self.recipe.user_rates, sku) if self.recipe.user_rates else None
@@ -272,18 +279,26 @@ class Reader:
             self._places[key] = place_of(provider, region, self.factors, everywhere=everywhere)
         return self._places[key]
 
-    def _hour_counts(self, wanted: Wanted, hour: Hour) -> bool:
-        """Return whether a place that is wanted has another grid in an hour than in its month."""
+    def _places_of(self, wanted: Wanted) -> tuple[Place, ...]:
+        """Return the places whose grid enters the figures: the region, and that of second copies where there are."""
         if wanted.own is not None and wanted.own.operational_kgco2e is not None:
-            return False
+            return ()
         place = self._place(wanted.provider, wanted.region_id, everywhere=wanted.everywhere)
         if place is None:
-            return False
-        places = [place]
-        if any(map(_is_paired, wanted.demand.components)):
-            second = wanted.to_region or place.region.paired
-            places += [found for found in [self._place(wanted.provider, second)] if second and found is not None]
-        return any(self._site(each, hour) != self._site(each, hour.month) for each in places)
+            return ()
+        second = wanted.to_region or place.region.paired
+        if second is None or not any(map(_is_paired, wanted.demand.components)):
+            return (place,)
+        found = self._place(wanted.provider, second)
+        return (place,) if found is None else (place, found)
+
+    def _varies(self, place: Place, month: Month) -> bool:
+        """Return whether some hour of a month has another site than the month."""
+        key = (place.region.provider, place.region.region_id, month)
+        if key not in self._vary:
+            whole = self._site(place, month)
+            self._vary[key] = any(self._site(place, hour) != whole for hour in hours_in(month))
+        return self._vary[key]
 
     def _site(self, place: Place, period: Period) -> Site | None:
         if isinstance(period, Hour):

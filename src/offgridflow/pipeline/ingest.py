@@ -190,7 +190,7 @@ def _commit_all(shop: Shop, batch: Batch, aggregation: Aggregation) -> Iterator[
         accounts = _only_expected(shop, accounts)
     wanted = {key: value for key, value in accounts.items() if shop.options.covers(key[1])}
     shop.ports.progress("rate", batch.format.title, 0, 1)
-    rates = build_card(aggregation.con, shop.kitchen.rate_of, shop.kitchen.hourly_months)
+    rates = build_card(aggregation.con, shop.kitchen.rate_of, shop.kitchen.varies)
     shop.ports.progress("rate", batch.format.title, 1, 1)
     for done, (key, period_accounts) in enumerate(wanted.items(), start=1):
         yield from _commit_period(shop, batch, aggregation, rates, period_accounts)
@@ -224,8 +224,7 @@ def _commit_period(
     try:
         for account in accounts:
             account.check()
-        hourly = shop.kitchen.hourly_months
-        work = PeriodWork(aggregation.con, first.source, first.billing_period, record, rates, hourly)
+        work = PeriodWork(aggregation.con, first.source, first.billing_period, record, rates, shop.kitchen.by_hour)
         committed = commit_period(
             shop.ledger,
             work,

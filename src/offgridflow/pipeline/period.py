@@ -12,7 +12,6 @@ import duckdb
 
 from offgridflow.domain.errors import CommitUnknownError, LedgerError
 from offgridflow.domain.model import EMISSION_COLUMNS, USAGE, Rate
-from offgridflow.domain.periods import Month
 from offgridflow.ledger import QUARANTINE_COLUMNS, CommitRecord, Ledger, LiveCommit
 from offgridflow.ledger.records import CommitStatus
 from offgridflow.ledger.rows import ArrowStream, sql_list, sql_text
@@ -27,7 +26,7 @@ _MOST_IN_A_DICTIONARY = 10_000
 class PeriodWork:
     """One (source, billing period), aggregated and rated on ``con`` (tables activities, card, quarantine).
 
-    ``hourly`` are the months that the card has by the hour.
+    ``by_hour`` says that the card has lines of hours.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -35,7 +34,7 @@ class PeriodWork:
     billing_period: str
     record: CommitRecord
     rates: Sequence[Rate]
-    hourly: Sequence[Month] = ()
+    by_hour: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def write_emissions(work: PeriodWork, path: Path) -> None:
     """
     con, columns = work.con, ", ".join(EMISSION_COLUMNS)
     where = "source = getvariable('write_source') AND billing_period = getvariable('write_period')"
-    query = emissions_query(f"(FROM activities WHERE {where})", work.hourly)
+    query = emissions_query(f"(FROM activities WHERE {where})", by_hour=work.by_hour)
     con.execute("SET VARIABLE write_source = ?", [work.source])
     con.execute("SET VARIABLE write_period = ?", [work.billing_period])
     try:

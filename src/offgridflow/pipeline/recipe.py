@@ -1,5 +1,6 @@
 """The recipe of a commit: everything beside the delivery that its figures depend on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from offgridflow.domain.identity import digest_of
@@ -21,9 +22,18 @@ class Kitchen:
     grain: Grain
 
     @property
-    def hourly_months(self) -> tuple[Month, ...]:
-        """Months whose activities are rated by the hour: none but at the grain of the hour."""
-        return tuple(sorted(self.factors.hourly_months)) if self.grain.period == "hour" else ()
+    def by_hour(self) -> bool:
+        """Whether anything is rated by the hour: at the grain of the hour, where some factors are by the hour."""
+        return self.grain.period == "hour" and bool(self.factors.hourly_months)
+
+    @property
+    def varies(self) -> Callable[[Sku, Month], bool] | None:
+        """What says of a SKU and a month whether it is rated by the hour; None where nothing is."""
+        return self._varies_in if self.by_hour else None
+
+    def _varies_in(self, sku: Sku, month: Month) -> bool:
+        known = month in self.factors.hourly_months
+        return known and rater_of(self.factors, self.recipe).varies_in(sku, month)
 
     def rate_of(self, sku: Sku, period: Period) -> Rate:
         """Return the rate of a SKU in a month or an hour."""

@@ -72,9 +72,8 @@ def _rerate_period(task: Rerating, live: LiveCommit) -> Iterator[PeriodResult]:
     try:
         con.execute("SET TimeZone = 'UTC'")
         _load(con, task.ledger.snapshot().of_periods([live.key]), live)
-        hourly = task.kitchen.hourly_months
-        rates = build_card(con, task.kitchen.rate_of, hourly)
-        work = PeriodWork(con, live.source, live.billing_period, record, rates, hourly)
+        rates = build_card(con, task.kitchen.rate_of, task.kitchen.varies)
+        work = PeriodWork(con, live.source, live.billing_period, record, rates, task.kitchen.by_hour)
         commit_period(task.ledger, work, replace=True, allow_overlap=True)
     finally:
         con.close()

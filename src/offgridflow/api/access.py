@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from offgridflow.ledger.rows import sql_list, sql_text
+from offgridflow.domain.sql import sql_list, sql_text
 
 
 class Scope(StrEnum):

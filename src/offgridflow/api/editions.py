@@ -19,9 +19,9 @@ import duckdb
 
 from offgridflow.api.access import Restriction
 from offgridflow.domain.errors import LedgerError
+from offgridflow.domain.sql import sql_list
 from offgridflow.ledger import Ledger, LiveCommit
 from offgridflow.ledger.ledger import read_marker
-from offgridflow.ledger.rows import sql_list
 from offgridflow.reports.rollup import rollup_query
 from offgridflow.reports.totals import Provenance
 

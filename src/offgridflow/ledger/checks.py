@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from offgridflow.domain.model import IMPACT_COLUMNS, USAGE
 from offgridflow.domain.reasons import Assumption, CoverageBucket, ExcludedReason, Method, NotEstimatedReason, Status
-from offgridflow.ledger.rows import sql_list, sql_text
+from offgridflow.domain.sql import sql_list, sql_text
 
 if TYPE_CHECKING:
     import duckdb

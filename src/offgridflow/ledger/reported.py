@@ -15,9 +15,10 @@ from deltalake.transaction import AddAction
 from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.identity import digest_of
 from offgridflow.domain.reported import REPORTED, REPORTED_COLUMNS, ReportedEmission
+from offgridflow.domain.sql import sql_list
 from offgridflow.ledger.deltalog import ConflictError, DeltaLog, LiveFile
 from offgridflow.ledger.records import CommitStatus
-from offgridflow.ledger.rows import add_action, file_digest, sql_list, write_rows
+from offgridflow.ledger.rows import add_action, file_digest, write_rows
 from offgridflow.ledger.staging import partition_path
 from offgridflow.ledger.storage import Storage
 from offgridflow.ledger.tables import TABLES, connect

@@ -11,6 +11,7 @@ import duckdb
 from deltalake.transaction import AddAction
 
 from offgridflow.domain.errors import LedgerError
+from offgridflow.domain.sql import sql_list, sql_text
 from offgridflow.ledger.records import COMMIT_FIELDS, LiveCommit, SubAccount, live_commit
 from offgridflow.ledger.tables import COMMIT_COLUMNS, TableSpec, connect
 
@@ -30,16 +31,6 @@ class _Plain:
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self._stream.__arrow_c_stream__(requested_schema)
-
-
-def sql_text(text: object) -> str:
-    """Return a SQL string literal."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def sql_list(texts: Iterable[object]) -> str:
-    """Return a SQL list of string literals."""
-    return "[" + ", ".join(map(sql_text, texts)) + "]"
 
 
 def write_rows(spec: TableSpec, rows: Sequence[Sequence[object]], path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from offgridflow.domain.reported import REPORTED
+from offgridflow.domain.sql import sql_list
 from offgridflow.ledger.deltalog import Head, LiveFile
 from offgridflow.ledger.reported import ReportedHead, view_of
-from offgridflow.ledger.rows import sql_list
 from offgridflow.ledger.side import SideTables, may_hold
 from offgridflow.ledger.storage import Storage
 from offgridflow.ledger.tables import COMMITS, EMISSIONS, QUARANTINE, RATES, TABLES, TableSpec

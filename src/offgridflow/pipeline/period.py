@@ -12,9 +12,10 @@ import duckdb
 
 from offgridflow.domain.errors import CommitUnknownError, LedgerError
 from offgridflow.domain.model import EMISSION_COLUMNS, USAGE, Rate
+from offgridflow.domain.sql import sql_list, sql_text
 from offgridflow.ledger import QUARANTINE_COLUMNS, CommitRecord, Ledger, LiveCommit
 from offgridflow.ledger.records import CommitStatus
-from offgridflow.ledger.rows import ArrowStream, sql_list, sql_text
+from offgridflow.ledger.rows import ArrowStream
 from offgridflow.pipeline.model import PeriodResult, PeriodStatus, Tally
 from offgridflow.pipeline.rate_card import emissions_query
 

@@ -11,7 +11,6 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, USAGE, Sku
-from offgridflow.methodology.aws import meter_of
 from offgridflow.reports.records import records, sku_of
 from offgridflow.reports.scope import MONTH_SQL
 
@@ -119,6 +118,8 @@ def offer_of(sku: Sku) -> Offer:
 def _placeless(sku: Sku) -> str | None:
     """Return the meter of a SKU without what names its region or price."""
     if sku.provider == "aws":
+        from offgridflow.methodology.aws import meter_of  # noqa: PLC0415  the rules of a provider only when they are asked
+
         return meter_of(sku)
     return _MAKER.sub("", _PLACE.sub("", sku.sku_meter)) if sku.provider == "gcp" and sku.sku_meter else sku.sku_meter
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from offgridflow.domain.model import DECIMAL
 from offgridflow.domain.reasons import Assumption, CoverageBucket
-from offgridflow.ledger.rows import sql_text
+from offgridflow.domain.sql import sql_text
 from offgridflow.reports.figures import Row
 from offgridflow.reports.records import records
 from offgridflow.reports.scope import Scope

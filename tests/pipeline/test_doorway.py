@@ -32,9 +32,11 @@ def settings_of(folder: Path, text: str) -> Settings:
 
 @pytest.fixture
 def quiet_logger() -> Iterator[None]:
-    """Leave the logger as it was."""
+    """Begin with the logger of a new process, whatever a test before left, and leave it as it was."""
     logger = logging.getLogger(logs.LOGGER_NAME)
     before = (list(logger.handlers), logger.level, logger.propagate)
+    logger.handlers[:] = []
+    logger.setLevel(logging.NOTSET)
     yield
     logger.handlers[:], logger.level, logger.propagate = before
     logger.setLevel(before[1])

@@ -101,6 +101,18 @@ def test_a_killed_reader_lets_go(tmp_path: Path) -> None:
     assert list((tmp_path / "leases").iterdir()) == []
 
 
+def test_what_another_process_took_along_does_not_stop_a_sweep(tmp_path: Path) -> None:
+    """A lease or copy that is gone between the listing of its folder and the look at it counts for nothing."""
+    cache = ReadCache(tmp_path, "ledger", 1)
+    for number in range(4):
+        cache.fetched(f"t/{number}", _writer())
+    del cache
+    gc.collect()
+    for folder in ("leases", "copies"):
+        (tmp_path / folder / "gone").symlink_to("nowhere")
+    assert ReadCache(tmp_path, "ledger", 1).sweep() == 2 * HALF_MIB
+
+
 _READS = """
 import random, sys
 from pathlib import Path

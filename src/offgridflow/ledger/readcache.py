@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import weakref
@@ -201,19 +202,20 @@ class ReadCache:
         """Return what living leases name; clear away after those whose process died."""
         held: set[str] = set()
         for path in (self.folder / _LEASES).glob("*"):
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue  # its process ended and took it along: it names nothing any more
+            with os.fdopen(descriptor, encoding="utf-8") as lease:
                 if _locked(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
                     path.unlink(missing_ok=True)
                     shutil.rmtree(self.folder / _WORK / path.name, ignore_errors=True)
                 else:
-                    held.update(path.read_text(encoding="utf-8").split("\0"))
-            finally:
-                os.close(descriptor)
+                    held.update(lease.read().split("\0"))
         return held
 
     def _remove(self, held: set[str]) -> int:
-        known = [(path.stat(), path) for path in (self.folder / _COPIES).rglob("*") if path.is_file()]
+        known = [(status, path) for path in (self.folder / _COPIES).rglob("*") if (status := _status_of_file(path))]
         known.sort(key=lambda each: each[0].st_mtime_ns)
         excess = sum(status.st_size for status, _ in known) - self._max_bytes
         removed = 0
@@ -232,6 +234,15 @@ def _locked(descriptor: int, how: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _status_of_file(path: Path) -> os.stat_result | None:
+    """Return the status of a file, nothing for a folder and for what another process dropped meanwhile."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def _give_back(descriptor: int, lease: Path, work: Path) -> None:

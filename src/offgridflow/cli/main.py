@@ -56,7 +56,8 @@ def build_app() -> typer.Typer:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code: 0 done, 1 something failed, 2 wrong usage or settings."""
-    command = typer.main.get_command(build_app())
+    command = typer.main.get_group(build_app())
+    command.rich_markup_mode = None  # the list of commands in plain text: loading Rich would take as long as all else
     try:
         code = command.main(args=list(arguments), prog_name="offgridflow", standalone_mode=False)
     except OffGridFlowError as error:

@@ -21,7 +21,7 @@ def check(
     *,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Try the settings, credentials and permissions of sources without ingesting anything.
+    """Try settings, credentials and permissions of sources. Nothing is ingested.
 
     Says which IAM action, role or grant is missing. Exit code 1 says that something is.
     """

@@ -49,7 +49,7 @@ def coverage(
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Show what was estimated, how, and what was not and why; by cost and by lines.
+    """Show what was estimated, how, and what was not and why. By cost and by lines.
 
     Buckets A to F hold all usage and add up to 100 %. The headline is (A + B) / (A + ... + E). Bucket D is empty
     unless the settings have factors by spend (methodology.spend); its kgCO2e are shown apart and are in no total.

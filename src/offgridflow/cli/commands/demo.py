@@ -33,7 +33,7 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop after the report.")] = False,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Generate sample bills of AWS, Azure and Google Cloud, ingest them, and print a report.
+    """Generate sample bills of three clouds, ingest and report them.
 
     Without --no-serve the dashboard starts on the same ledger. Nothing leaves this machine, and nothing outside of
     --folder is touched.

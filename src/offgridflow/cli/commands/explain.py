@@ -55,7 +55,9 @@ def explain(  # noqa: PLR0913  the options of one command
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Show how a figure came about: quantity x rate, and each factor with value, range, source and licence.
+    """Show how a figure came about, step by step.
+
+    Quantity x rate, and each factor with value, range, source and licence.
 
     With NAME, --where and days: what the ledger holds of it. With --provider: a SKU that need not be in any ledger,
     for example: offgridflow explain --provider aws --service "Amazon Elastic Compute Cloud" --meter BoxUsage:m5.large

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export_ledger(folder: Folder, *, ledger: LedgerOption = None, form: FormatOption = Format.TABLE) -> None:
-    """Copy the ledger with its whole history to a new folder, and check that the copy has the same digest.
+    """Copy the ledger with its history to a new folder. The copy is checked to have the same digest.
 
     The copy is a ledger: every command reads it. Run history and access tokens stay behind.
     """
@@ -28,7 +28,7 @@ def export_ledger(folder: Folder, *, ledger: LedgerOption = None, form: FormatOp
 
 
 def import_ledger(folder: Folder, *, ledger: LedgerOption = None, form: FormatOption = Format.TABLE) -> None:
-    """Make the exported ledger in a folder the ledger here, where there is none yet, and check its digest."""
+    """Make an exported ledger the ledger here. Only where there is none yet; its digest is checked."""
     _copy(ledger_uri(folder), ledger_uri(ledger), form, "Imported")
 
 

@@ -36,7 +36,7 @@ def factors(
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Show the factor set: its name, version and digest, and every factor with range, source and licence.
+    """Show the factor set with ranges, sources and licences. Its name, version and digest, and every factor.
 
     Without TEXT and --kind: how many factors of each kind there are.
     """

@@ -26,7 +26,7 @@ def forget(
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Take a source, or one billing period of it, out of the ledger.
+    """Take a source, or a billing period of it, out of the ledger.
 
     Older versions of the ledger still show it, until maintain removes their files after the retention.
     """

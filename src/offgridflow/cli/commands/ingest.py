@@ -51,7 +51,7 @@ def ingest(  # noqa: PLR0913  the options of one command
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Read bills into the ledger: every billing period is committed whole, or not at all.
+    """Read bills into the ledger. Every billing period is committed whole, or not at all.
 
     Without a path, every source of offgridflow.toml is asked for what is new or restated.
 

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init() -> None:
-    """Write offgridflow.toml with every setting, its default and a comment. An existing file is left as it is."""
+    """Write offgridflow.toml with every setting and a comment. An existing file is left as it is."""
     path = Path(SETTINGS_FILE)
     template = (files("offgridflow") / "settings.template.toml").read_text(encoding="utf-8")
     try:

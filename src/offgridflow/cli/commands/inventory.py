@@ -47,7 +47,7 @@ def inventory(
         typer.Option("--format", metavar="table|json|csv|markdown|html", help="Markdown is also what table shows."),
     ] = PageFormat.TABLE,
 ) -> None:
-    """Show the GHG Protocol inventory of cloud use: Scope 3 category 1, location- and market-based side by side.
+    """Show the GHG Protocol inventory of cloud use. Scope 3 category 1, location- and market-based side by side.
 
     With provider scopes, embodied apart, uncertainty, coverage, exclusions and the ESRS E1-6 datapoints. Offsets are in
     no figure.

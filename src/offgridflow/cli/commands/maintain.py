@@ -25,9 +25,9 @@ def maintain(
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Pack small files and remove files that no version within the retention, and no pinned version, needs.
+    """Pack small files and remove those that no version needs.
 
-    Figures, digest and readable versions stay as they are.
+    Versions within the retention and pinned ones keep theirs. Figures, digest and readable versions stay as they are.
     """
     from offgridflow import ledger as care  # noqa: PLC0415  delta-rs is late
 

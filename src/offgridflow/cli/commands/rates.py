@@ -45,7 +45,7 @@ def rates(  # noqa: PLR0913  the options of one command
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Show energy and emissions per unit of every SKU in the ledger, with range, method and assumptions.
+    """Show energy and emissions per unit of every SKU. With range, method and assumptions.
 
     Keys of --where: rate_id, period, provider, service_name, sku_id, sku_meter, operation, consumed_unit, region_id,
     status, reason, method, coverage_bucket. With --sensitivity the keys are those of report, and --from and --to count.

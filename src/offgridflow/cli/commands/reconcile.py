@@ -33,7 +33,7 @@ def reconcile(
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Set our estimate beside the provider's own report by month, account, region and service.
+    """Set our estimate beside the provider's own report. By month, account, region and service.
 
     Scope 2 is compared at the direct boundary, totals at the full one. Each row names likely reasons for a difference.
     """

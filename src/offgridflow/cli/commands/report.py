@@ -60,7 +60,7 @@ def report(  # noqa: PLR0913  the options of one command
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Show energy, emissions with their range, water, cost and coverage, by any keys.
+    """Show energy, emissions with range, water, cost, coverage.
 
     Keys: provider, billing_account_id, sub_account_id, region_id, service_name, service_category, sku_id, sku_meter,
     operation, consumed_unit, instance_type, resource_id, billing_period, month, day, method, status, reason,

@@ -32,7 +32,7 @@ def rerate(
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Rate what is in the ledger again under the present factor set and settings, without fetching anything.
+    """Rate the ledger again by present factors and settings. Nothing is fetched.
 
     Each billing period is replaced whole; what it was before stays readable by version.
     """

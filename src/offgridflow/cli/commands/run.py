@@ -40,7 +40,7 @@ def run(
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Ask every configured source for what is new or restated, once or by the schedule; log as JSON on stderr.
+    """Ask every configured source for what is new or restated. Once or by the schedule; the log is JSON on stderr.
 
     What fails is tried again by the next run, or held where only a change can help. SIGTERM ends the run after the
     billing period that it is at, with exit code 0.

@@ -21,7 +21,7 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Port, else 8390.")] = None,
     ledger: LedgerOption = None,
 ) -> None:
-    """Serve the REST API under /api/v1 and the dashboard, until Ctrl+C.
+    """Serve the REST API and the dashboard until Ctrl+C.
 
     Without a token it answers to this machine only. To serve others make a token first: offgridflow token create.
     """

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sources(*, ledger: LedgerOption = None, form: FormatOption = Format.TABLE) -> None:
-    """List sources, configured or found in the ledger, with their last delivery and how long ago it was committed."""
+    """List sources with their last delivery and its age. Those of the settings and those found in the ledger."""
     configured = {name: str(table.get("type", "")) for name, table in settings().sources.items()}
     rows = rows_of(configured, _live(ledger), datetime.now(UTC), _reports(ledger))
     columns = (

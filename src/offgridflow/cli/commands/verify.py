@@ -22,7 +22,7 @@ def verify(
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
 ) -> None:
-    """Check every file, line, cent and impact of the ledger, and print its digest.
+    """Check every file, line, cent and impact; print the digest.
 
     Ledgers with equal digests hold equal rows, wherever and in whatever order they were made. Exit code 1 says that a
     check failed.

@@ -49,7 +49,9 @@ def whatif(  # noqa: PLR0913  the options of one command
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
 ) -> None:
-    """Rate the same use in another region, instance family or storage class: carbon and cost before and after.
+    """Rate the same use in another region, family or class.
+
+    Instance families and storage classes; carbon and cost before and after.
 
     For example: offgridflow whatif --region us-east-1:eu-north-1 --family m5:m7g. Costs follow the prices that this
     ledger paid for the other thing; where it paid none, the cost is unknown.

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -311,3 +312,14 @@ def test_an_answer_from_memory_is_the_answer(api: ApiClient) -> None:
     assert api.get(ask, headers={"Accept-Encoding": "identity"}).content == first.content
     assert api.get(ask, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
     assert api.get(ask, headers={"Accept": "text/csv"}).headers["content-type"].startswith("text/csv")
+
+
+@pytest.mark.parametrize("accepted", ["gzip;q=0", "br, gzip; q=0.0", "identity"])
+@pytest.mark.parametrize("path", ["/api/v1/emissions?by=day,resource_id&sort=day", "/api/v1/export?format=csv", "/"])
+def test_who_refuses_gzip_gets_none(serve: Callable[..., ApiClient], path: str, accepted: str) -> None:
+    """First and second answer, rows that stream, pages: plain for who refuses gzip, packed for who takes it."""
+    client = serve()
+    answers = [client.get(path, headers={"Accept-Encoding": accepted}) for _ in range(2)]
+    assert [answer.headers.get("content-encoding") for answer in answers] == [None, None]
+    packed = client.get(path, headers={"Accept-Encoding": "br;q=0, gzip;q=0.1"})
+    assert (packed.headers.get("content-encoding"), len(packed.text) > 1024) == ("gzip", True)

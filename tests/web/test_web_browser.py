@@ -2,9 +2,11 @@
 
 import os
 import shutil
+from base64 import b64encode
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
@@ -55,7 +57,12 @@ def page(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iter
     """A page in a theme and at a width; anything that it logs as an error, or asks elsewhere, fails the test."""
     theme, view = request.param
     context = browser.new_context(
-        base_url=address, viewport=VIEWS[view], color_scheme=theme, reduced_motion="reduce", accept_downloads=True
+        base_url=address,
+        viewport=VIEWS[view],
+        color_scheme=theme,
+        reduced_motion="reduce",
+        accept_downloads=True,
+        permissions=["clipboard-read", "clipboard-write"],
     )
     page = context.new_page()
     wrong: list[str] = []
@@ -84,11 +91,8 @@ def check(page: Page) -> None:
 def test_the_walk(page: Page, tmp_path: Path) -> None:
     """Overview, drill to a resource, explain, what-if, export: each page stands, fits, and passes axe."""
     page.goto("/?from=2025-06&to=2025-06")
-    page.wait_for_function("document.getElementById('chart').height > 0 && !document.getElementById('png').hidden")
+    page.wait_for_function("document.getElementById('chart').height > 0")
     check(page)
-    with page.expect_download() as image:
-        page.click("#png")
-    assert image.value.suggested_filename == "offgridflow.png"
     with page.expect_download() as table:
         page.click("#csv")
     table.value.save_as(tmp_path / "rows.csv")
@@ -113,6 +117,80 @@ def test_the_walk(page: Page, tmp_path: Path) -> None:
     assert "cost_after" in (tmp_path / "compared.csv").read_text()
     page.goto("/docs")
     check(page)
+
+
+EXPORTS = {
+    "/?from=2025-05&to=2025-06&by=region_id": (
+        {"offgridflow-months.png": "--series-0", "offgridflow-breakdown.png": "--accent"},
+        {"#csv": "region_id,", "#chart-csv": "month,region_id,", "#coverage-csv": "billing_currency,"},
+    ),
+    "/explain?from=2025-06&to=2025-06&where=region_id%3Deu-north-1": (
+        {"offgridflow-explain.png": "--accent"},
+        {"#csv": "provider,"},
+    ),
+    "/whatif?from=2025-06&to=2025-06&by=region_id&region=us-east-1&new_region=eu-north-1": (
+        {"offgridflow-whatif.png": "--accent"},
+        {"#csv": "region_id,"},
+    ),
+}
+"""Of every view that has a chart: its images, each with a colour that it must show, and its tables with their heads."""
+
+COUNT = """async ([text, token]) => {
+  const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+  const picture = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
+  const canvas = new OffscreenCanvas(picture.width, picture.height);
+  const context = canvas.getContext("2d");
+  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(token).trim();
+  context.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  context.drawImage(picture, 0, 0);
+  const all = context.getImageData(0, 0, picture.width, picture.height).data;
+  let found = 0;
+  for (let at = 0; at < all.length; at += 4) {
+    if (all[at] === red && all[at + 1] === green && all[at + 2] === blue) found += 1;
+  }
+  return [picture.width, found];
+}"""
+"""Counts the pixels of a PNG that have the colour of a token; returns them after the width."""
+
+
+@pytest.mark.parametrize("page", [("light", "desk"), ("dark", "phone")], ids="-".join, indirect=True)
+@pytest.mark.parametrize("address_of_view", EXPORTS)
+def test_every_view_can_be_taken_along(page: Page, address_of_view: str) -> None:
+    """As an image that shows its bars at one size on every screen, as CSV, and as a link that holds the whole state."""
+    images, tables = EXPORTS[address_of_view]
+    page.goto(address_of_view)
+    page.wait_for_load_state("load")
+    found = {}
+    page.locator("button[data-picture]").last.wait_for()
+    for button in page.locator("button[data-picture]").all():
+        with page.expect_download() as image:
+            button.click()
+        name = image.value.suggested_filename
+        found[name] = page.evaluate(COUNT, [b64encode(image.value.path().read_bytes()).decode(), images[name]])
+    assert set(found) == set(images)
+    assert all(width == 2400 and pixels > 5000 for width, pixels in found.values()), found
+    for link, head in tables.items():
+        answer = page.request.get(page.get_attribute(link, "href") or "")
+        assert (answer.status, answer.text()[: len(head)]) == (200, head)
+    page.click("#copy")
+    page.wait_for_function("document.getElementById('said').textContent === 'Link copied'")
+    link = page.evaluate("navigator.clipboard.readText()")
+    asked, told = (sorted(parse_qsl(urlsplit(each).query)) for each in (address_of_view, link))
+    assert (urlsplit(link).path, told) == (urlsplit(address_of_view).path, asked)
+    before = page.inner_text("main").replace("Link copied", "").split()
+    page.goto(link)
+    page.wait_for_load_state("load")
+    assert page.inner_text("main").split() == before
+
+
+@pytest.mark.parametrize("page", [("light", "desk")], ids="-".join, indirect=True)
+def test_the_link_of_the_newest_month_stays_with_that_month(page: Page) -> None:
+    """The overview without an address shows the newest month that is over; its link names that month."""
+    page.goto("/")
+    page.click("#copy")
+    page.wait_for_function("document.getElementById('said').textContent === 'Link copied'")
+    assert page.evaluate("navigator.clipboard.readText()").endswith("/?from=2025-06&to=2025-06")
 
 
 def test_figures_of_the_page_are_those_of_the_api(page: Page) -> None:

@@ -1,8 +1,12 @@
 """Laws of the pages without a browser: what the banner names, what a what-if says of money, what links keep."""
 
+import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +14,8 @@ from offgridflow.domain.errors import LedgerError
 from offgridflow.pipeline.model import Failure, PeriodResult, PeriodStatus
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
 from offgridflow.pipeline.troubles import history_at, troubles_of
-from offgridflow.web import words
+from offgridflow.web import charts, words
+from offgridflow.web.links import View
 from support.server import ApiClient, client_of, make_ledger, server_on
 
 NOW = datetime(2026, 1, 2, 5, 17, tzinfo=UTC)
@@ -116,6 +121,79 @@ def test_a_what_if_shows_cost_as_it_shows_carbon(site: ApiClient) -> None:
     assert f"{priced[0]['cost_after']:.2f}" in moved
     nothing = site.get("/whatif?region=nowhere&new_region=eu-north-1").text
     assert "No SKU of this view fits the change." in nothing
+
+
+def chart_of(page: str, name: str) -> dict[str, Any]:
+    """Return the data of a chart of a page."""
+    found = re.search(rf"id=\"{name}\"[^>]*data-chart='([^']*)'", page)
+    assert found is not None, name
+    chart: dict[str, Any] = json.loads(found[1])
+    return chart
+
+
+def test_the_images_of_the_overview_show_the_figures_of_the_api(site: ApiClient) -> None:
+    """Bars and their ranges are the API's totals in the unit of the title; period, filters, versions stand beside."""
+    question = "from=2025-05&to=2025-06&by=sub_account_id&where=provider%3Daws"
+    page = site.get(f"/?{question}").text
+    answer = site.get(f"/api/v1/emissions?{question}").json()
+    picture = chart_of(page, "picture")
+    assert (picture["title"], picture["unit"]) == ("Carbon by account, g CO\u2082e", "g CO\u2082e")
+    assert picture["about"] == "May 2025 \u2013 Jun 2025; Provider AWS"
+    assert answer["factor_set"] in picture["source"]
+    assert f"ledger version {answer['ledger_version']}" in picture["source"]
+    rows = answer["rows"]
+    assert picture["labels"] == [row["sub_account_id"] for row in rows]
+    assert picture["series"][0]["values"] == pytest.approx([row["total_kgco2e"] * 1000 for row in rows])
+    assert picture["ranges"] == [
+        pytest.approx([row["total_low_kgco2e"] * 1000, row["total_high_kgco2e"] * 1000]) for row in rows
+    ]
+    months = chart_of(page, "chart")
+    trend = site.get(months["csv"].replace("format=csv", "format=json")).json()
+    shown = {row["month"]: 0.0 for row in trend["rows"]}
+    for row in trend["rows"]:
+        shown[row["month"]] += row["total_kgco2e"] * 1000
+    assert months["months"] == list(shown)
+    columns = [sum(filter(None, column)) for column in zip(*(each["values"] for each in months["series"]), strict=True)]
+    assert columns == pytest.approx(list(shown.values()))
+
+
+def test_the_image_of_an_explanation_shows_quantity_times_rate(site: ApiClient) -> None:
+    """Each bar is the SKU's total, its whiskers quantity x low and x high of the very rate that is explained."""
+    picture = chart_of(site.get("/explain?from=2025-06&to=2025-06").text, "picture")
+    skus = site.get("/api/v1/explain?from=2025-06&to=2025-06").json()["skus"]
+    known = [each for each in skus if each["usage"]["total_kgco2e"] is not None]
+    assert picture["series"][0]["values"] == pytest.approx([each["usage"]["total_kgco2e"] * 1000 for each in known])
+    for drawn, each in zip(picture["ranges"], known, strict=True):
+        ends = [
+            each["usage"]["consumed_quantity"] * each["rate"]["total_kgco2e"][end] * 1000 for end in ("low", "high")
+        ]
+        assert drawn == pytest.approx(ends)
+    nothing = site.get("/explain?name=nobody").text
+    assert "data-picture" not in nothing
+
+
+def test_the_image_of_a_comparison_shows_both_sides(site: ApiClient) -> None:
+    """Now and then of every group that changes, as the API tells them, and what is changed in words."""
+    page = site.get("/whatif?region=us-east-1&new_region=eu-north-1&by=region_id&from=2025-06&to=2025-06").text
+    picture = chart_of(page, "picture")
+    rows = site.get("/api/v1/whatif?region=us-east-1:eu-north-1&by=region_id&from=2025-06&to=2025-06").json()["rows"]
+    changed = [row for row in rows if row["total_kgco2e_difference"]]
+    assert picture["labels"] == [row["region_id"] for row in changed] == ["us-east-1"]
+    assert picture["about"] == "Jun 2025; us-east-1 to eu-north-1"
+    for series, side in zip(picture["series"], ("before", "after"), strict=True):
+        assert series["values"] == pytest.approx([row[f"total_kgco2e_{side}"] * 1000 for row in changed])
+
+
+def test_an_image_of_many_bars_says_how_many_it_leaves_out() -> None:
+    """At most MOST_BARS of the bars with a figure are shown, and the image says of how many; none makes no image."""
+    caption = charts.captions("x", "Carbon", View("2025-06", "2025-06"), "ledger version 1")
+    rows = [charts.Bar(str(each), (Decimal(each),)) for each in range(40, 0, -1)]
+    shown = charts.bars(caption, ["Total"], [charts.Bar("unknown", (None,)), *rows])
+    assert shown is not None
+    assert shown["labels"] == [str(each) for each in range(40, 40 - charts.MOST_BARS, -1)]
+    assert shown["about"] == f"Jun 2025; the largest {charts.MOST_BARS} of 40"
+    assert shown["ranges"] == []
+    assert charts.bars(caption, ["Total"], [charts.Bar("unknown", (None,))]) is None
 
 
 def test_links_between_pages_keep_what_is_shown(site: ApiClient) -> None:

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 
 from offgridflow import __version__
 from offgridflow.api import routes_figures, routes_health, routes_ledger, schemas
@@ -23,6 +23,7 @@ from offgridflow.api.formats import MEDIA_TYPES, Form
 from offgridflow.api.guard import Guard
 from offgridflow.api.history import AllRuns
 from offgridflow.api.metrics import Metrics
+from offgridflow.api.packing import Packing
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, FieldProblem, problem_of
 from offgridflow.api.runs import Runs
 from offgridflow.api.service import Service
@@ -83,6 +84,7 @@ def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
         AllRuns(runs, history),
         Metrics(),
         history,
+        {name: str(table.get("type", "")) for name, table in settings.sources.items()},
     )
     return Server(parts)
 
@@ -142,7 +144,7 @@ def _application(parts: Parts) -> FastAPI:
     add_pages(app)
     _add_failures(app)
     app.add_middleware(
-        GZipMiddleware,
+        Packing,
         minimum_size=1024,
         compresslevel=4,
         thread_minimum_size=_PACKED_IN_THREAD_BYTES,

@@ -1,7 +1,7 @@
 """What a route needs: the shared parts of the server, who asks, and an answer with ETag and format."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastapi import Request, Response
@@ -36,6 +36,8 @@ class Parts:
     metrics: Metrics
     history: "RunStore | None" = None
     """What the worker tried (``offgridflow run``); None where the ledger's storage has no place for it."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The types of the configured sources by name."""
 
 
 @dataclass(frozen=True, slots=True)

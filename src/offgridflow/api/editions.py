@@ -82,6 +82,7 @@ class Edition:
         self.is_ended = is_ended
         self.commits = tuple(live)
         self.commit_ids = snapshot.commit_ids
+        self.reports = tuple(snapshot.reported.reports.values())
         sets = sorted({commit.factor_set for commit in live if commit.factor_set})
         self.provenance = Provenance(", ".join(sets) or None, snapshot.version)
         self._snapshot = snapshot

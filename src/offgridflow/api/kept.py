@@ -76,7 +76,7 @@ def keep(bodies: "Cache[bytes]", asked: Asked, headers: Mapping[str, str], body:
     if len(body) >= _GZIP_FROM_BYTES and asked.form in _PACKS:
         packed = gzip.compress(body, _LEVEL, mtime=0)
         bodies.put(_packed(key), packed, len(packed))
-    is_packed = packed is not None and _takes_gzip(headers)
+    is_packed = packed is not None and takes_gzip(headers.get("accept-encoding", ""))
     return _whole(asked, _told(key), packed if packed is not None and is_packed else body, is_packed=is_packed)
 
 
@@ -86,7 +86,7 @@ def found(bodies: "Cache[bytes]", asked: Asked, headers: Mapping[str, str]) -> K
     told = _told(key)
     if told[0][1].decode() in tags_of(headers.get("if-none-match", "")):
         return Kept(304, told, b"")
-    packed = bodies.get(_packed(key)) if _takes_gzip(headers) else None
+    packed = bodies.get(_packed(key)) if takes_gzip(headers.get("accept-encoding", "")) else None
     body = packed if packed is not None else bodies.get(key)
     return None if body is None else _whole(asked, told, body, is_packed=packed is not None)
 
@@ -111,9 +111,9 @@ def _whole(asked: Asked, told: list[tuple[bytes, bytes]], body: bytes, *, is_pac
     return Kept(200, headers, body)
 
 
-def _takes_gzip(headers: Mapping[str, str]) -> bool:
+def takes_gzip(accept_encoding: str) -> bool:
     """Return whether Accept-Encoding names gzip, other than to refuse it (``gzip;q=0``)."""
-    accepted = headers.get("accept-encoding", "").lower().replace(" ", "").split(",")
+    accepted = accept_encoding.lower().replace(" ", "").split(",")
     return any(part.startswith("gzip") and not _REFUSED.fullmatch(part) for part in accepted)
 
 

@@ -15,9 +15,13 @@ from offgridflow.api.paging import Cursor, digest_of, page_of, read_cursor
 from offgridflow.reports.csv_text import jsonable
 from offgridflow.reports.figures import to_json
 from offgridflow.reports.records import records
+from offgridflow.reports.reported import REPORTED
+from offgridflow.reports.sources import SourceState, sources_of
 
 if TYPE_CHECKING:
+    from offgridflow.api.editions import Edition
     from offgridflow.ledger import LiveCommit
+    from offgridflow.ledger.reported import LiveReport
 
 router = APIRouter(prefix="/api/v1", tags=["ledger"])
 Reader = Annotated[Context, Depends(needs(Scope.READ))]
@@ -35,45 +39,71 @@ def _paged(
 
 @router.get("/sources", responses={200: tabular(schemas.Sources), **problems(422)}, response_class=Response)
 def sources(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Response:
-    """Sources with their live billing periods and newest deliveries."""
+    """Sources, configured or found in the ledger, with their live billing periods and months of providers' reports."""
     reader.require_whole()
     edition = reader.edition(query)
 
     def make() -> tuple[Record, Sequence[Record]]:
-        found = sources_of(edition.commits)
-        page, following = _paged(reader, query, "sources", found)
-        flat = [{"source": each["source"], **period} for each in page for period in _periods(each)]
+        providers = _report_providers(reader, edition)
+        states = sources_of(reader.parts.sources, edition.commits, edition.reports)
+        page, following = _paged(reader, query, "sources", [_source(state, providers) for state in states])
+        flat = [{"source": each["source"], "type": each["type"]} | period for each in page for period in _periods(each)]
         return {"sources": list(page), "ledger_version": edition.version, "next": following}, flat
 
     return reader.answer(edition, query.format, make)
 
 
-def sources_of(commits: Sequence["LiveCommit"]) -> list[dict[str, object]]:
-    """Return the sources of live commits, each with its periods, the newest first."""
-    names = sorted({commit.source for commit in commits})
-    return [_source(name, [commit for commit in commits if commit.source == name]) for name in names]
+def _report_providers(reader: Context, edition: "Edition") -> Mapping[str, str]:
+    """Return whose report a source brings, by source."""
+    if not edition.reports:
+        return {}
+    with reader.service.heavy(edition, reader.caller.restriction) as reading:
+        rows = records(reading.con, f"SELECT source, min(provider) AS provider FROM {REPORTED} GROUP BY source")
+    return {row["source"]: row["provider"] for row in rows}
 
 
-def _source(name: str, commits: Sequence["LiveCommit"]) -> dict[str, object]:
-    newest = sorted(commits, key=lambda commit: commit.billing_period, reverse=True)
-    periods = [
-        {
-            "billing_period": commit.billing_period,
-            "format": commit.format,
-            "committed_at": commit.committed_at.isoformat(),
-            "line_items": commit.line_items,
-            "fingerprint": commit.fingerprint,
-            "factor_set": commit.factor_set,
-            "run_id": commit.run_id,
-            "commit_id": commit.commit_id,
-        }
-        for commit in newest
-    ]
-    latest = max(commit.committed_at for commit in commits).isoformat()
-    return {"source": name, "provider": newest[0].provider, "last_committed_at": latest, "periods": periods}
+def _source(state: SourceState, providers: Mapping[str, str]) -> dict[str, object]:
+    last = state.last_committed_at
+    return {
+        "source": state.source,
+        "type": state.type,
+        "provider": state.commits[0].provider if state.commits else providers.get(state.source),
+        "newest_period": state.newest_period,
+        "line_items": state.line_items,
+        "last_committed_at": None if last is None else last.isoformat(),
+        "periods": [*(_billed(commit) for commit in state.commits), *(_reported(month) for month in state.reports)],
+    }
 
 
-def _periods(source: Record) -> Sequence[Mapping[str, object]]:
+def _billed(commit: "LiveCommit") -> dict[str, object]:
+    return {
+        "kind": "bill",
+        "billing_period": commit.billing_period,
+        "format": commit.format,
+        "committed_at": commit.committed_at.isoformat(),
+        "line_items": commit.line_items,
+        "fingerprint": commit.fingerprint,
+        "factor_set": commit.factor_set,
+        "run_id": commit.run_id,
+        "commit_id": commit.commit_id,
+    }
+
+
+def _reported(report: "LiveReport") -> dict[str, object]:
+    return {
+        "kind": "report",
+        "billing_period": report.month,
+        "format": None,
+        "committed_at": report.committed_at.isoformat(),
+        "line_items": None,
+        "fingerprint": report.content_digest,
+        "factor_set": None,
+        "run_id": None,
+        "commit_id": report.commit_id,
+    }
+
+
+def _periods(source: Record) -> Sequence[dict[str, object]]:
     periods = source["periods"]
     return periods if isinstance(periods, list) else []
 

@@ -167,15 +167,19 @@ class Inventory(Answer):
 
 
 class Source(Answer):
-    """A source with its newest delivery."""
+    """A source with what is live of it: billing periods (`kind` bill) and months of a provider's report (report)."""
 
     source: str
+    type: str
     provider: str | None
+    newest_period: str | None
+    line_items: int
+    last_committed_at: str | None
     periods: list[Row]
 
 
 class Sources(Page):
-    """Sources that have live periods."""
+    """Sources, configured or found in the ledger."""
 
     sources: list[Source]
     ledger_version: int

@@ -79,9 +79,17 @@ class View:
         pairs += [("where", f"{key}={value}") for key, value in self.where]
         return urlencode(pairs)
 
+    def link(self, path: str, **more: str) -> str:
+        """Return the address that holds the whole state of a page; ``more`` is what the page knows beside the view."""
+        return "?".join(filter(None, (path, "&".join(filter(None, (self.query(), urlencode(more)))))))
+
     def api_query(self, **more: str) -> str:
         """Return the query of the API's answer to the same question."""
-        pairs = [("by", self.by), *more.items()]
+        return urlencode({"by": self.by}) + "&" + self.cells_query(**more)
+
+    def cells_query(self, **more: str) -> str:
+        """Return the query of the API's answer about the same rows, whatever they are shown by."""
+        pairs = [*more.items()]
         pairs += [(name, value) for name, value in (("from", self.from_), ("to", self.to)) if value]
         pairs += [("where", f"{key}={value}") for key, value in self.where]
         return urlencode(pairs)

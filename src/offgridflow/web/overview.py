@@ -1,14 +1,14 @@
 """What the overview shows, from reports: totals, trend, breakdown, coverage, freshness. No HTML here."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.errors import LedgerError
 from offgridflow.reports.figures import ratio
-from offgridflow.web import words
+from offgridflow.web import charts, words
 from offgridflow.web.links import View
 
 if TYPE_CHECKING:
@@ -16,16 +16,10 @@ if TYPE_CHECKING:
     from offgridflow.api.editions import Edition
     from offgridflow.reports.totals import Report
 
-TOP_SERIES: Final = 6
 TABLE_ROWS: Final = 50
 TREND_MONTHS: Final = 12
 MOST_FAILURES: Final = 5
 STALE_AFTER: Final = timedelta(days=40)
-METRICS: Final[dict[str, tuple[str, str, tuple[words.Scale, ...]]]] = {
-    "carbon": ("Carbon", "total_kgco2e", words.MASS),
-    "energy": ("Energy", "energy_kwh", words.ENERGY),
-    "water": ("Water", "water_l", words.WATER),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +47,15 @@ def overview(context: "Context", edition: "Edition", view: View, now: datetime) 
     asked = Asked(context, edition, view)
     total = asked.report((), view.first, view.last)
     broken_down = asked.report((view.by,), view.first, view.last)
+    made_by = f"factor set {total.provenance.factor_set or 'none'}; ledger version {edition.version}"
     return {
         "view": view,
         "months": [(month, words.month_name(month)) for month in months],
         "total": _total(total),
         "previous": _previous(asked, total),
-        "chart": _chart(asked, months),
+        "chart": _chart(asked, months, made_by),
         "table": _table(view, broken_down),
+        "picture": _picture(view, broken_down, made_by),
         "tabs": _tabs(asked),
         "coverage": _coverage(asked, total),
         "gap": _gap(total),
@@ -181,66 +177,30 @@ def _previous(asked: Asked, total: "Report") -> dict[str, Any] | None:
 # chart --------------------------------------------------------------------------------------------------------------
 
 
-def _chart(asked: Asked, months: Sequence[str]) -> dict[str, Any]:
-    """Return the stacked columns per month: the largest values of the key, all others as one, and the range."""
+def _chart(asked: Asked, months: Sequence[str], made_by: str) -> dict[str, Any]:
+    """Return the trend up to the last month of the view, with the API's answer to it as CSV."""
     view = asked.view
     shown = [month for month in months if not view.to or month <= view.to][-TREND_MONTHS:]
-    name, column, scales = METRICS[view.metric]
     first, last = (shown[0], shown[-1]) if shown else (None, None)
     rows = asked.report(("month", view.by), first, last).rows
     totals = asked.report(("month",), first, last).rows
-    series = _series(view, column, shown, rows)
-    scale = words.scale_for([_sum(totals, month, column) for month in shown], scales)
-    divisor = float(scale.divisor)
-    is_carbon = column == "total_kgco2e"
-    ranges = [
-        [_scaled(_sum(totals, month, each), divisor) for each in ("total_low_kgco2e", "total_high_kgco2e")]
-        for month in shown
-    ]
+    by = ("month",) if view.by == "month" else ("month", view.by)
+    spanned = replace(view, from_=first, to=last, by=",".join(by))
     return {
-        "metric": name,
-        "unit": f"{scale.unit} CO\u2082e" if is_carbon else scale.unit,
-        "labels": [words.month_name(month) for month in shown],
-        "months": shown,
-        "selected": [(view.from_ or "") <= month <= (view.to or "9999") for month in shown],
-        "ranges": ranges if is_carbon else [],
-        "series": [{**each, "values": [_scaled(value, divisor) for value in each["values"]]} for each in series],
-        "by": words.key_name(view.by),
+        **charts.trend(view, shown, rows, totals, made_by),
+        "csv": "/api/v1/emissions?" + spanned.api_query(format="csv"),
     }
 
 
-def _series(
-    view: View, column: str, months: Sequence[str], rows: Sequence[Mapping[str, object]]
-) -> list[dict[str, Any]]:
-    cells: dict[tuple[object, str], Decimal] = {}
-    for row in rows:
-        value = words.decimal_of(row[column])
-        if value is not None:
-            key = (row[view.by], str(row["month"]))
-            cells[key] = cells.get(key, Decimal(0)) + value
-    sums: dict[object, Decimal] = {}
-    for (name, _), value in cells.items():
-        sums[name] = sums.get(name, Decimal(0)) + value
-    ordered = sorted(sums, key=lambda name: (-sums[name], str(name)))
-    top, rest = ordered[:TOP_SERIES], ordered[TOP_SERIES:]
-    series: list[dict[str, Any]] = [
-        {"name": words.short_name(view.by, name), "values": [cells.get((name, month)) for month in months]}
-        for name in top
+def _picture(view: View, found: "Report", made_by: str) -> dict[str, Any] | None:
+    """Return the breakdown as bars with their ranges."""
+    caption = charts.captions("breakdown", f"Carbon by {words.key_name(view.by).lower()}", view, made_by)
+    names = charts.names_of(view.by, found.rows)
+    rows = [
+        charts.Bar(name, (row["total_kgco2e"],), row["total_low_kgco2e"], row["total_high_kgco2e"])
+        for name, row in zip(names, found.rows, strict=True)
     ]
-    if rest:
-        others = [sum((cells.get((name, month), Decimal(0)) for name in rest), Decimal(0)) for month in months]
-        series.append({"name": f"{len(rest)} others", "values": list(others), "is_rest": True})
-    return series
-
-
-def _sum(rows: Sequence[Mapping[str, object]], month: str, column: str) -> Decimal | None:
-    known = [words.decimal_of(row[column]) for row in rows if row["month"] == month]
-    values = [value for value in known if value is not None]
-    return sum(values, Decimal(0)) if values else None
-
-
-def _scaled(value: Decimal | None, divisor: float) -> float | None:
-    return None if value is None else round(float(value) / divisor, 6)
+    return charts.bars(caption, ["Total"], rows)
 
 
 # breakdown ----------------------------------------------------------------------------------------------------------

@@ -20,8 +20,9 @@ from offgridflow.api.guard import SESSION_COOKIE
 from offgridflow.api.params import Strict, pairs_of
 from offgridflow.api.problems import TITLES, ApiError, Code, Problem, problem_of
 from offgridflow.web import words
+from offgridflow.web.charts import METRICS
 from offgridflow.web.links import View
-from offgridflow.web.overview import METRICS, overview
+from offgridflow.web.overview import overview
 from offgridflow.web.stories import Change, explained, whatif_story
 
 _PACKAGE: Final = Path(str(importlib.resources.files("offgridflow.web")))

@@ -9,7 +9,7 @@ from offgridflow.api.service import Question
 from offgridflow.reports.figures import plain, ratio
 from offgridflow.reports.prices import PRICE_MEANINGS
 from offgridflow.reports.swap import Swap
-from offgridflow.web import words
+from offgridflow.web import charts, words
 from offgridflow.web.links import View
 
 if TYPE_CHECKING:
@@ -41,6 +41,21 @@ class Change:
         pairs = {"region": self.region, "family": self.family, "storage": self.storage}
         return {name: ":".join(pair) for name, pair in pairs.items() if pair is not None}
 
+    def fields(self) -> dict[str, str]:
+        """Return the change as the form of the page names it."""
+        pairs = {"region": self.region, "family": self.family, "storage": self.storage}
+        return {
+            field: value
+            for name, pair in pairs.items()
+            if pair is not None
+            for field, value in ((name, pair[0]), (f"new_{name}", pair[1]))
+        }
+
+    def text(self) -> str:
+        """Return the change for people: ``m5 to m7g``."""
+        pairs = (self.region, self.family, self.storage)
+        return ", ".join(f"{'all regions' if old == '*' else old} to {new}" for old, new in filter(None, pairs))
+
     def swap(self) -> Swap:
         """Return the change of SKUs."""
         return Swap(self.region, self.family, self.storage)
@@ -50,12 +65,37 @@ def explained(context: "Context", edition: "Edition", view: View, name: str | No
     """Return everything that the explain page reads: the largest SKUs behind a view or a name."""
     question = Question((), view.first, view.last, view.where)
     found = context.service.explain(edition, context.caller.restriction, question, name, MOST_SKUS)
+    named = {"name": name} if name else {}
     return {
         "view": view,
         "name": name,
         "skus": [_sku(item) for item in found.skus],
         "others": found.others,
+        "picture": _picture(view, name, found.skus, edition),
+        "link": view.link("/explain", **named),
+        "csv": "/api/v1/explain?" + view.cells_query(**named, format="csv"),
     }
+
+
+def _picture(view: View, name: str | None, skus: Sequence["ExplainedSku"], edition: "Edition") -> dict[str, Any] | None:
+    """Return the explained SKUs as bars with their ranges; without a range where the ledger used another rate."""
+    caption = charts.captions("explain", "Carbon of the largest SKUs", view, _made_by(edition), name or "")
+    return charts.bars(caption, ["Total"], [_bar(item) for item in skus])
+
+
+def _bar(item: "ExplainedSku") -> charts.Bar:
+    usage, span, sku = item.usage, item.explanation.rate.total_kgco2e, item.sku
+    name = " in ".join(filter(None, (sku.sku_meter or sku.sku_id or sku.service_name or "Unnamed SKU", sku.region_id)))
+    name = f"{name}, {words.period_name(str(item.period))}"
+    total = usage.total_kgco2e if usage else None
+    if span is None or usage is None or usage.consumed_quantity is None or item.same_rate is not True:
+        return charts.Bar(name, (total,))
+    quantity = usage.consumed_quantity
+    return charts.Bar(name, (total,), quantity * Decimal(repr(span.low)), quantity * Decimal(repr(span.high)))
+
+
+def _made_by(edition: "Edition") -> str:
+    return f"ledger version {edition.version}"
 
 
 def _sku(item: "ExplainedSku") -> dict[str, Any]:
@@ -141,7 +181,15 @@ def whatif_story(context: "Context", edition: "Edition", view: View, change: Cha
     names = sorted({str(row["region_id"]) for row in regions if row["region_id"]})
     keys = list(dict.fromkeys((*KEYS, view.by)))
     api_query = view.api_query(**change.parameters())
-    story: dict[str, Any] = {"view": view, "regions": names, "keys": keys, "api_query": api_query, "result": None}
+    link = view.link("/whatif", **change.fields())
+    story: dict[str, Any] = {
+        "view": view,
+        "link": link,
+        "regions": names,
+        "keys": keys,
+        "api_query": api_query,
+        "result": None,
+    }
     if change.is_none:
         return story
     key = view.by
@@ -167,8 +215,24 @@ def whatif_story(context: "Context", edition: "Edition", view: View, change: Cha
             "rows": [_compared(key, row, mass, largest) for row in rows if _changes(row)],
             "unchanged": sum(not _changes(row) for row in rows),
             "meanings": _meanings(moves),
+            "picture": _comparison(view, change, rows, edition),
         },
     }
+
+
+def _comparison(
+    view: View, change: Change, rows: Sequence[Mapping[str, Any]], edition: "Edition"
+) -> Mapping[str, Any] | None:
+    """Return carbon now and then as bars, of the groups that change."""
+    title = f"Carbon by {words.key_name(view.by).lower()}, now and then"
+    caption = charts.captions("whatif", title, view, _made_by(edition), change.text())
+    changed = [row for row in rows if _changes(row)]
+    names = charts.names_of(view.by, changed)
+    found = [
+        charts.Bar(name, tuple(row[column] for column in _BARS.values()))
+        for name, row in zip(names, changed, strict=True)
+    ]
+    return charts.bars(caption, ["now", "then"], found)
 
 
 _BARS: Final = {"before": "total_kgco2e_before", "after": "total_kgco2e_after"}

@@ -11,6 +11,7 @@ from offgridflow.cli.options import Format, FormatOption, LedgerOption
 from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import ledger_uri, settings
 from offgridflow.domain.errors import LedgerError
+from offgridflow.reports.sources import SourceState, sources_of
 
 if TYPE_CHECKING:
     from offgridflow.ledger import LiveCommit
@@ -68,28 +69,17 @@ def rows_of(
 
     A source of a provider's report has its months as periods, and no lines.
     """
-    months: dict[str, list[LiveReport]] = {}
-    for report in reports:
-        months.setdefault(report.source, []).append(report)
-    commits: dict[str, list[LiveCommit]] = {name: [] for name in configured}
-    for commit in live:
-        commits.setdefault(commit.source, []).append(commit)
-    names = sorted({*commits, *months})
-    return [_row(name, configured.get(name), commits.get(name, []), months.get(name, []), now) for name in names]
+    return [_row(state, now) for state in sources_of(configured, live, reports)]
 
 
-def _row(
-    name: str, kind: str | None, commits: "list[LiveCommit]", months: "list[LiveReport]", now: datetime
-) -> Mapping[str, object]:
-    instants = [*(commit.committed_at for commit in commits), *(report.committed_at for report in months)]
-    last = max(instants, default=None)
-    periods = [*(commit.billing_period for commit in commits), *(report.month for report in months)]
+def _row(state: SourceState, now: datetime) -> Mapping[str, object]:
+    last = state.last_committed_at
     return {
-        "source": name,
-        "type": kind or ("files" if commits or not months else "report"),
-        "periods": len(periods),
-        "newest_period": max(periods, default=None),
-        "line_items": sum(commit.line_items for commit in commits),
+        "source": state.source,
+        "type": state.type,
+        "periods": state.periods,
+        "newest_period": state.newest_period,
+        "line_items": state.line_items,
         "committed_at": None if last is None else last.astimezone(UTC).isoformat(timespec="seconds"),
         "lag_hours": None if last is None else round((now - last).total_seconds() / 3600, 1),
     }

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 import offgridflow
-from offgridflow.cli.commands.demo import complete_months, further
+from offgridflow.cli.commands.demo import TAG_KEYS, complete_months, further
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import UsageError
+from offgridflow.reports.inventory import inventory
+from offgridflow.reports.inventory_page import sections
+from offgridflow.reports.opened import open_ledger
 
 Captured = pytest.CaptureFixture[str]
 IMPACTS = [
@@ -304,6 +307,11 @@ def test_the_demo_shows_three_clouds(tmp_path: Path, capsys: Captured) -> None:
     assert {row["provider"] for row in found["rows"]} == {"aws", "azure", "gcp"}
     assert found["impact_total"]["total_kgco2e"] > 0
     assert (tmp_path / "demo" / "exports").is_dir()
+    for key in TAG_KEYS:
+        tagged = _json(capsys, "report", "--by", f"provider,tag:{key}", "--ledger", str(tmp_path / "demo" / "ledger"))
+        named = {row["provider"] for row in tagged["rows"] if row[f"tag:{key}"]}
+        assert named == {"aws", "azure", "gcp"}
+        assert tagged["impact_total"] == found["impact_total"]
 
 
 def test_inventory_has_pages_and_data(a_ledger: Path, capsys: Captured) -> None:
@@ -312,13 +320,38 @@ def test_inventory_has_pages_and_data(a_ledger: Path, capsys: Captured) -> None:
     total = _json(capsys, "report")["impact_total"]["total_kgco2e"]
     assert found["scope_3_category_1"]["location_based_kgco2e"] == total
     assert found["sci"]["functional_unit"] == "order"
-    for form, sign in (("markdown", "# GHG inventory"), ("table", "# GHG inventory"), ("html", "<!doctype html>")):
+    for form, sign in (("markdown", "# GHG inventory"), ("table", "GHG inventory"), ("html", "<!doctype html>")):
         assert run(["inventory", "--year", "2025", "--format", form]) == 0
         assert capsys.readouterr().out.startswith(sign)
     assert run(["inventory", "--year", "2025", "--format", "csv"]) == 0
     assert str(total).rstrip("0") in capsys.readouterr().out
     assert run(["inventory"]) == 2
     assert run(["inventory", "--year", "2025", "--functional-units", "many"]) == 2
+
+
+def test_the_inventory_on_a_terminal_is_plain(a_ledger: Path, capsys: Captured) -> None:
+    """Every heading, sentence and figure of the page in tables of the width of a terminal, without Markdown's signs."""
+    capsys.readouterr()
+    assert run(["inventory", "--year", "2025"]) == 0
+    shown = capsys.readouterr().out
+    assert not [line for line in shown.splitlines() if line.startswith(("#", "|")) or len(line) > 100]
+    with open_ledger(str(a_ledger)) as opened:
+        found = inventory(opened.con, 2025, provenance=opened.provenance)
+    flowing = " ".join(shown.split())
+    for section in sections(found):
+        assert section.title in flowing
+        for block in section.blocks:
+            cells = [block] if isinstance(block, str) else [cell for row in block.rows for cell in row]
+            words = [word for cell in cells for word in cell.split()]
+            assert [word for word in words if word not in flowing] == []
+
+
+def test_a_version_that_never_was_is_told_with_what_lists_them(a_ledger: Path, capsys: Captured) -> None:
+    """The bounds and the address that lists versions stand in the error; it names no command that does not exist."""
+    assert run(["verify", "--version", "999", "--ledger", str(a_ledger)]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "has no version 999" in told
+    assert "Give one from 0 to 1; /api/v1/history of `offgridflow serve` tells what each did." in told
 
 
 def test_without_provider_reports_reconcile_and_calibrated_say_so(a_ledger: Path, capsys: Captured) -> None:

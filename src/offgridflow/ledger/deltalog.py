@@ -32,6 +32,7 @@ META: Final = "offgridflow"
 
 _DELTA_ERRORS: Final = (DeltaError, OSError)
 _APPEND_RETRIES: Final = 200
+_LISTED: Final = "/api/v1/history of `offgridflow serve` tells what each did"
 
 Mode = Literal["append", "overwrite"]
 Meta = Mapping[str, object]
@@ -147,7 +148,7 @@ class DeltaLog:
     def _unreadable(self, error: Exception, version: int | None = None) -> LedgerError:
         at = "" if version is None else f" at version {version}"
         sentence = f"Cannot read {self.spec.name} of the ledger {self.storage.uri}{at}: {first_line(error)}."
-        return LedgerError(sentence, action="See the versions with history, or restore from a backup.")
+        return LedgerError(sentence, action=f"Read another version ({_LISTED}), or restore from a backup.")
 
     def _fresh(self) -> DeltaTable:
         """Return the one open table at the newest version. Call it with the lock held.
@@ -193,7 +194,7 @@ class DeltaLog:
         """Ask delta-rs for no version that cannot be: it reads on and on towards one that is far off."""
         if not 0 <= version <= newest:
             sentence = f"{self.spec.name} of the ledger {self.storage.uri} has no version {version}."
-            raise LedgerError(sentence, action=f"Its newest is {newest}; see the versions with history.")
+            raise LedgerError(sentence, action=f"Give one from 0 to {newest}; {_LISTED}.")
 
     def entries(self, since: int = 0) -> list[dict[str, Any]]:
         """Return our entries of all commits after version ``since``, newest first, each with ``version``."""

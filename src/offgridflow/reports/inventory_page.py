@@ -11,6 +11,8 @@ from offgridflow.reports.inventory import BASE_YEAR, EXCLUSIONS, OFFSETS, Invent
 
 _READABLE: Final = Context(prec=9)
 """Pages show nine significant digits; JSON and CSV hold all."""
+UNKNOWN: Final = "unknown"
+"""What stands in the place of a figure that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,14 @@ def sections(found: Inventory) -> list[Section]:
     ]
 
 
+def title_of(found: Inventory) -> str:
+    """Return the title of the page."""
+    return f"GHG inventory of cloud use, {found.year}"
+
+
 def to_markdown(found: Inventory) -> str:
     """Return the inventory as Markdown."""
-    parts = [f"# GHG inventory of cloud use, {found.year}"]
+    parts = [f"# {title_of(found)}"]
     for section in sections(found):
         parts.append(f"## {section.title}")
         parts += [_markdown(block) for block in section.blocks if block]
@@ -55,7 +62,7 @@ def to_markdown(found: Inventory) -> str:
 
 def to_html(found: Inventory) -> str:
     """Return the inventory as one HTML page without scripts and without anything from elsewhere."""
-    title = f"GHG inventory of cloud use, {found.year}"
+    title = title_of(found)
     parts = [f"<h1>{escape(title)}</h1>"]
     for section in sections(found):
         parts.append(f"<h2>{escape(section.title)}</h2>")
@@ -87,14 +94,14 @@ def _html(block: str | Grid) -> str:
 
 def _text(value: object) -> str:
     if value is None:
-        return "unknown"
+        return UNKNOWN
     if isinstance(value, Decimal):
         return plain(_READABLE.plus(value))
     return plain(value) if isinstance(value, int | float) else str(value)
 
 
 def _share(value: object) -> str:
-    return "unknown" if not isinstance(value, Decimal) else f"{plain(round(value * 100, 2))} %"
+    return UNKNOWN if not isinstance(value, Decimal) else f"{plain(round(value * 100, 2))} %"
 
 
 def _grid(titles: Mapping[str, str], rows: Iterable[Mapping[str, object]]) -> Grid:

@@ -19,6 +19,8 @@ from offgridflow.domain.periods import Month
 ORDER = 10
 SEED = 20
 MONTHS = 3
+TAG_KEYS = ("team", "environment")
+"""Tags of the sample bills that the ledger keeps apart, so that it can be asked and shown by them."""
 _SERVE = "offgridflow.cli.commands.serve"
 
 
@@ -42,7 +44,7 @@ def demo(
 
     exports, ledger = folder / "exports", str(folder / "ledger")
     write_samples(exports, SEED, complete_months(datetime.now(UTC).date(), MONTHS))
-    result = ingest_command.run([exports], ledger, {"replace": True})
+    result = ingest_command.run([exports], ledger, {"replace": True}, TAG_KEYS)
     with open_ledger(ledger) as opened:
         found = opened.report(("provider", "service_name"))
     emit(report_command.answer_of(found), form, DEFAULT_LIMIT)
@@ -57,7 +59,12 @@ def demo(
 def further(program: str, ledger: str) -> str:
     """Return the commands to go on with, to be copied as they stand: by the path of the program, if that was typed."""
     name = program if Path(program).name == "offgridflow" else "offgridflow"
-    commands = {"the dashboard": "serve", "what was estimated, and how": "coverage", "down to factors": "explain"}
+    commands = {
+        "the dashboard": "serve",
+        "by a tag of the bills": f"report --by tag:{TAG_KEYS[0]}",
+        "what was estimated, and how": "coverage",
+        "down to factors": "explain",
+    }
     return "\n".join(
         ["Look further:", *(f"  {name} {command} --ledger {ledger}  # {what}" for what, command in commands.items())]
     )

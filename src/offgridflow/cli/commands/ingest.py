@@ -67,11 +67,18 @@ def ingest(  # noqa: PLR0913  the options of one command
         raise typer.Exit(1)
 
 
-def run(paths: Sequence[Path], ledger: str | None, changes: Mapping[str, Any]) -> "IngestResult":
-    """Ingest paths into the ledger that was named or set; ``changes`` are fields of IngestOptions."""
+def run(
+    paths: Sequence[Path], ledger: str | None, changes: Mapping[str, Any], tag_keys: Sequence[str] = ()
+) -> "IngestResult":
+    """Ingest paths into the ledger that was named or set; ``changes`` are fields of IngestOptions.
+
+    ``tag_keys`` are kept apart beside those of the settings.
+    """
     from offgridflow.pipeline.service import ingest_files, options_of  # noqa: PLC0415  the engine is late
 
     chosen = settings()
+    kept = tuple(dict.fromkeys((*chosen.grain.tag_keys, *tag_keys)))
+    chosen = chosen.model_copy(update={"grain": chosen.grain.model_copy(update={"tag_keys": kept})})
     options = dataclasses.replace(options_of(chosen), **changes)
     with progress() as listen:
         return ingest_files(paths, chosen.ledger.address(ledger), chosen, options, listen)

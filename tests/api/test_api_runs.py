@@ -1,9 +1,12 @@
 """Runs: started once under a key, done in the background, cancelled between steps, told of after a crash."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Queue
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,7 @@ from offgridflow.api.problems import ApiError
 from offgridflow.api.runs import Runs
 from offgridflow.api.state import State
 from offgridflow.domain.errors import InputError
+from offgridflow.ledger import Ledger, verify
 from offgridflow.pipeline.model import IngestOptions, Progress
 from offgridflow.pipeline.worker import Errand, run_once
 from offgridflow.settings import ApiSettings, Settings
@@ -22,10 +26,10 @@ from support.server import HEAD, ApiClient, client_of, line, make_ledger, server
 Serve = Callable[..., ApiClient]
 
 
-def until_over(client: ApiClient, run_id: str) -> dict[str, object]:
+def until_over(client: ApiClient, run_id: str) -> dict[str, Any]:
     """Wait for a run and return it."""
     waited = threading.Event()
-    run: dict[str, object] = {"state": "queued"}
+    run: dict[str, Any] = {"state": "queued"}
     for _ in range(400):
         if run["state"] not in {"queued", "running"}:
             break
@@ -99,6 +103,87 @@ def test_a_run_runs_the_configured_sources_and_stands_beside_those_of_the_comman
                 "2025-05": "unchanged",
                 "2025-06": "committed",
             }
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server with one configured source of three months of which the ledger holds the first, and the source."""
+
+    client: ApiClient
+    bucket: FakeBucket
+    upstream: Upstream
+    ledger: Path
+
+    def cancelled_at(self, key: str) -> dict[str, Any]:
+        """Start a run, cancel it through the API while an object is read, and return it when it is over."""
+        asked: list[int] = []
+        run_ids: Queue[str] = Queue()
+
+        def cancel() -> None:
+            run_id = run_ids.get(timeout=30)
+            asked.append(self.client.post(f"/api/v1/runs/{run_id}/cancel").status_code)
+
+        self.bucket.after_read[key] = cancel
+        started = self.client.post("/api/v1/runs", json={}, headers={"Idempotency-Key": key[:100]}).json()
+        run_ids.put(started["run_id"])
+        over = until_over(self.client, started["run_id"])
+        assert asked == [202]
+        assert self.client.post(f"/api/v1/runs/{started['run_id']}/cancel").status_code == 409
+        return over
+
+    def digest(self) -> str | None:
+        """Return the digest of the ledger, all of whose checks hold."""
+        found = verify(Ledger.open(self.ledger).snapshot())
+        assert found.ok
+        return found.digest
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """It, with two months published that are not in the ledger yet."""
+    with FakeBucket(Dialect.AZURE_BLOB) as bucket:
+        upstream = Upstream(AZURE, bucket)
+        upstream.publish("2025-05", ["0.1", "0.2"])
+        chosen = Settings(
+            sources={"acme": upstream.settings()},
+            cache_folder=tmp_path / "cache",
+            api=ApiSettings(state=tmp_path / "state.sqlite"),
+        )
+        ledger = tmp_path / "L"
+        assert run_once(Errand(str(ledger), chosen, IngestOptions())).result.status == "ok"
+        upstream.publish("2025-06", ["0.3"])
+        upstream.publish("2025-07", ["0.4"])
+        with client_of(create_app(chosen, str(ledger))) as client:
+            yield Running(client, bucket, upstream, ledger)
+
+
+def test_a_run_of_sources_cancelled_while_it_looks_leaves_the_ledger_as_it_was(running: Running) -> None:
+    """Nothing is committed, the record says cancelled with no step, and the next run commits what was left."""
+    before = (Ledger.open(running.ledger).version(), running.digest())
+    manifest = f"{running.upstream.key_of('2025-07').rpartition('/')[0]}/manifest.json"
+    run = running.cancelled_at(manifest)
+    assert (run["state"], run["error"], run["cancel_asked"]) == ("cancelled", None, True)
+    assert [step for step in run["steps"] if step["status"] == "committed"] == []
+    assert (Ledger.open(running.ledger).version(), running.digest()) == before
+    (listed, _) = running.client.get("/api/v1/runs").json()["runs"]
+    assert (listed["run_id"], listed["state"]) == (run["run_id"], "cancelled")
+    started = running.client.post("/api/v1/runs", json={}, headers={"Idempotency-Key": "again"}).json()
+    assert until_over(running.client, started["run_id"])["state"] == "ok"
+    assert {period for _, period in Ledger.open(running.ledger).live()} == {"2025-05", "2025-06", "2025-07"}
+
+
+def test_a_run_of_sources_cancelled_in_a_delivery_ends_with_that_one(running: Running) -> None:
+    """What it was at is committed whole, the next is not begun; the record says cancelled, and what was done."""
+    first = running.upstream.key_of("2025-06")
+    run = running.cancelled_at(first)
+    assert run["state"] == "cancelled"
+    live = {period for _, period in Ledger.open(running.ledger).live()}
+    assert live == {"2025-05", "2025-06"}
+    done = {step["billing_period"]: step["status"] for step in run["steps"]}
+    assert done["2025-06"] == "committed"
+    assert done.get("2025-07") != "committed"
+    assert running.digest() is not None
+    assert "2025-06" in {period["billing_period"] for period in run["result"]["periods"]}
 
 
 @pytest.fixture

@@ -2,12 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from offgridflow.api.runs import ORIGIN, RunCancelledError
 from offgridflow.domain.errors import UsageError
 from offgridflow.pipeline.model import IngestOptions, IngestResult, Progress
 from offgridflow.pipeline.service import answer_of, ingest_files, options_of
 from offgridflow.settings import Settings
+
+if TYPE_CHECKING:
+    from offgridflow.pipeline.runner import RunReport
 
 
 def ingest(
@@ -34,31 +38,35 @@ def ingest(
         paths = ingest_files(list(settings.api.paths), ledger_uri, settings, options, progress)
     if not settings.sources:
         return {**answer_of(paths), "run_id": None}
-    run_id, sources = _run_sources(settings, ledger_uri, options, progress)
-    both = IngestResult((*paths.periods, *sources.periods), (*paths.notes, *sources.notes))
-    return {**answer_of(both), "run_id": run_id}
+    report = _run_sources(settings, ledger_uri, options, progress)
+    both = IngestResult((*paths.periods, *report.result.periods), (*paths.notes, *report.result.notes))
+    answer = {**answer_of(both), "run_id": report.run_id}
+    if report.stopped:
+        raise RunCancelledError(answer)
+    return answer
 
 
-def _run_sources(
-    settings: Settings, ledger_uri: str, options: IngestOptions, progress: Progress
-) -> tuple[str, IngestResult]:
+def _run_sources(settings: Settings, ledger_uri: str, options: IngestOptions, progress: Progress) -> "RunReport":
     """Do what ``offgridflow run`` does. A run that is cancelled ends after the delivery that it is at, and is noted."""
     from offgridflow.pipeline.worker import Errand, run_once  # noqa: PLC0415 - loads the connectors
 
-    is_cancelled = False
+    is_cancelled, newest = False, ("plan", "", 0, len(settings.sources))
 
     def told(stage: str, detail: str, done: int, total: int) -> None:
-        nonlocal is_cancelled
+        nonlocal is_cancelled, newest
+        newest = (stage, detail, done, total)
         try:
-            progress(stage, detail, done, total)
+            progress(*newest)
         except RunCancelledError:
             is_cancelled = True
 
-    errand = Errand(ledger_uri, settings, options, origin=ORIGIN, progress=told)
-    report = run_once(errand, lambda: is_cancelled)
-    if report.stopped:
-        raise RunCancelledError
-    return report.run_id, report.result
+    def must_stop() -> bool:
+        """Ask again: nothing may have been told since the cancel."""
+        if not is_cancelled:
+            told(*newest)
+        return is_cancelled
+
+    return run_once(Errand(ledger_uri, settings, options, origin=ORIGIN, progress=told), must_stop)
 
 
 def _text(value: object) -> str | None:

@@ -44,7 +44,16 @@ class RunState(StrEnum):
 
 
 class RunCancelledError(Exception):
-    """Leaves the pipeline, between two steps of it, when a run is cancelled."""
+    """Leaves the pipeline, between two steps of it, when a run is cancelled.
+
+    Args:
+        result: what was done until then, where that is known.
+
+    """
+
+    def __init__(self, result: Mapping[str, object] | None = None) -> None:
+        super().__init__("The run was cancelled.")
+        self.result = result
 
 
 class Ingest(Protocol):
@@ -191,8 +200,8 @@ class Runs:
         try:
             result = self._ingest(parameters if isinstance(parameters, dict) else {}, self._listener(run_id))
             told = (RunState(str(result["status"])), result, None)
-        except RunCancelledError:
-            told = (RunState.CANCELLED, None, None)
+        except RunCancelledError as left:
+            told = (RunState.CANCELLED, left.result, None)
         except OffGridFlowError as error:
             told = (RunState.FAILED, None, error)
         finally:  # what is not expected goes on to the thread's hook, and the run does not stay "running"

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
-from offgridflow.factors import load
-from offgridflow.factors.model import AiModel, Factor, FactorSet, MachineType, Size
 from offgridflow.methodology.aws import classify
 from offgridflow.methodology.demand import Demand, Machine, Memory, NotRated, Storage, Tokens, Transfer, Vcpu
+from support.few_factors import few_factors, machine_type, shipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,73 +24,21 @@ FEBRUARY = Month(2023, 2)
 _COPIES = {"s3": 3, "s3_one_zone": 2, "ebs": 2, "ebs_snapshot": 3, "rds": 2, "rds_multi_az": 4, "aurora": 6}
 _COPIES |= {"documentdb": 6, "dynamodb": 3, "efs": 3, "efs_one_zone": 2, "backup": 3, "ecr": 3, "fsx": 2}
 _COPIES |= {"elasticache_backup": 3, "default": 2}
-_COEFFICIENTS = {"lambda_mb_per_vcpu": 1769.0, "aurora_acu_vcpu": 0.25, "aurora_acu_memory_gb": 2.0}
 
-
-def _factor(key: str, value: float) -> Factor:
-    return Factor(key, "test", key, value, value, value, "", "none", "read", "t", "t", "t", "t", None, None)
-
-
-def _type(name: str, vcpu: float, processor: str, *, whole: bool = False) -> MachineType:
-    return MachineType(
-        provider="aws",
-        instance_type=name,
-        family=name.partition(".")[0],
-        vcpu=vcpu,
-        memory_gib=4 * vcpu,
-        threads=vcpu,
-        processor=processor,
-        gpu_model=None,
-        gpu_count=0,
-        ssd_tb=0,
-        hdd_drives=0,
-        platform_vcpu=96,
-        sockets=2,
-        whole_host=whole,
-        baseline=None,
-        teads_w_50pct=None,
-        teads_w_idle=None,
-        factor_ids=(),
-    )
-
-
-_FAMILIES = {
-    "m5": (_type("m5.large", 2, "Cascade Lake"), _type("m5.metal", 96, "Cascade Lake", whole=True)),
-    "t3": (_type("t3.micro", 2, "Skylake"),),
-    "t4g": (_type("t4g.micro", 2, "Graviton2"),),
-}
-
-
-SHIPPED = load()
-
-
-class _Factors:
-    """The part of a factor set that classification asks."""
-
-    def size(self, key: str) -> Size | None:
-        return SHIPPED.size(key)
-
-    def machine(self, provider: str, instance_type: str) -> MachineType | None:
-        return SHIPPED.machine(provider, instance_type)
-
-    def replication(self, key: str) -> Factor | None:
-        copies = _COPIES.get(key.removeprefix("aws."))
-        return None if copies is None else _factor(key, copies)
-
-    def coefficient(self, key: str) -> Factor:
-        return _factor(key, _COEFFICIENTS[key])
-
-    def family(self, provider: str, family: str) -> tuple[MachineType, ...]:
-        assert provider == "aws"
-        return _FAMILIES.get(family, ())
-
-    def ai_model(self, provider: str, model: str) -> AiModel | None:
-        if "405B" in model or not model:
-            return None
-        return AiModel(provider, model, Span.exactly(1e-4), 1e-6, architecture_disclosed=True, factor_ids=())
-
-
-FACTORS = cast("FactorSet", _Factors())
+FACTORS = few_factors(
+    copies={f"aws.{key}": Span.exactly(copies) for key, copies in _COPIES.items()},
+    coefficients={"lambda_mb_per_vcpu": 1769.0, "aurora_acu_vcpu": 0.25, "aurora_acu_memory_gb": 2.0},
+    machines=shipped().machine,
+    families={
+        ("aws", "m5"): (
+            machine_type(("aws", "m5.large"), 2, "Cascade Lake"),
+            machine_type(("aws", "m5.metal"), 96, "Cascade Lake", whole=True),
+        ),
+        ("aws", "t3"): (machine_type(("aws", "t3.micro"), 2, "Skylake"),),
+        ("aws", "t4g"): (machine_type(("aws", "t4g.micro"), 2, "Graviton2"),),
+    },
+    models=lambda _provider, model: bool(model) and "405B" not in model,
+)
 
 
 def read(

@@ -5,40 +5,19 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import pytest
 
 from offgridflow.domain.model import Sku
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
-from offgridflow.factors import load
-from offgridflow.factors.model import Factor, FactorSet, MachineType, Size
 from offgridflow.methodology.aws import classify
 from offgridflow.methodology.demand import Demand, Machine, NotRated, Storage, Transfer
+from support.few_factors import shipped
 
 SAMPLE: Final = Path(__file__).parents[2] / "../shared/inputs/focus/focus-1.0-sample.csv"
 R = NotEstimatedReason
-
-
-SHIPPED = load()
-
-
-class _Factors:
-    def size(self, key: str) -> Size | None:
-        return SHIPPED.size(key)
-
-    def machine(self, provider: str, instance_type: str) -> MachineType | None:
-        return SHIPPED.machine(provider, instance_type)
-
-    def replication(self, key: str) -> Factor | None:
-        return self.coefficient(key)
-
-    def coefficient(self, key: str) -> Factor:
-        return Factor(key, "test", key, 2.0, 2.0, 2.0, "", "none", "read", "t", "t", "t", "t", None, None)
-
-    def family(self, _provider: str, _family: str) -> tuple[()]:
-        return ()
 
 
 DECISIONS: Final = tuple(
@@ -90,7 +69,7 @@ def _classified(row: dict[str, str]) -> Demand | NotRated:
     text = row["ChargeDescription"]
     unit = row["ConsumedUnit"]
     sku = Sku("aws", row["ServiceName"], None, row["SkuId"], text, None, unit, row["RegionId"], text)
-    return classify(sku, Month(2024, 9), cast("FactorSet", _Factors()))
+    return classify(sku, Month(2024, 9), shipped())
 
 
 def _said(outcome: Demand | NotRated) -> str:

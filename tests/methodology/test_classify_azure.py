@@ -4,8 +4,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +14,7 @@ from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, Method, NotEstimatedReason
 from offgridflow.domain.units import Dimension
-from offgridflow.factors import load
-from offgridflow.factors.model import Size
+from offgridflow.factors.model import MachineType
 from offgridflow.methodology.azure import classify
 from offgridflow.methodology.azure_units import azure_conversion_of
 from offgridflow.methodology.azure_vm import sizes_in
@@ -31,9 +29,7 @@ from offgridflow.methodology.demand import (
     Transfer,
     Vcpu,
 )
-
-if TYPE_CHECKING:
-    from offgridflow.factors.model import FactorSet
+from support.few_factors import few_factors, machine_type, near
 
 SEPTEMBER = Month(2023, 9)
 INPUTS = Path(__file__).parents[2] / "../shared/inputs"
@@ -43,58 +39,39 @@ FOUR = Span(3, 4, 5)
 GB = 1.073741824
 
 
-SHIPPED = load()
+_SIZES = frozenset(
+    {"standard_d4s_v5", "standard_ds2_v2", "standard_d2s_v3", "standard_d4s_v3", "standard_ds11_v2",
+     "standard_d64s_v3", "standard_b1s", "standard_b2s"},
+)  # fmt: skip
+_DISKS = {"P4": (32.0, "ssd"), "P6": (64.0, "ssd"), "P10": (128.0, "ssd"), "P30": (1024.0, "ssd"),
+          "E2": (8.0, "ssd"), "E10": (128.0, "ssd"), "S4": (32.0, "hdd")}  # fmt: skip
+_MODELS = frozenset({("azure", "gpt-4o"), ("azure", "gpt-4o-mini")})
 
 
-class _Factors:
-    """Just the look-ups that classification asks for, with round numbers."""
-
-    _machines: ClassVar = frozenset(
-        {"standard_d4s_v5", "standard_ds2_v2", "standard_d2s_v3", "standard_d4s_v3", "standard_ds11_v2",
-         "standard_d64s_v3", "standard_b1s", "standard_b2s"},
-    )  # fmt: skip
-    _disks: ClassVar = {"P4": (32.0, "ssd"), "P6": (64.0, "ssd"), "P10": (128.0, "ssd"), "P30": (1024.0, "ssd"),
-              "E2": (8.0, "ssd"), "E10": (128.0, "ssd"), "S4": (32.0, "hdd")}  # fmt: skip
-
-    def size(self, key: str) -> Size | None:
-        return SHIPPED.size(key)
-
-    def replication(self, key: str) -> SimpleNamespace | None:
-        span = {"azure.lrs": THREE, "azure.zrs": FOUR, "azure.grs": THREE, "azure.grs_paired": TWO,
-                "azure.gzrs": FOUR, "azure.gzrs_paired": TWO, "azure.sql": THREE, "azure.mysql": THREE,
-                "azure.cosmos": FOUR, "azure.redis": TWO}.get(key)  # fmt: skip
-        return None if span is None else SimpleNamespace(span=span, central=span.central)
-
-    def machine(self, provider: str, instance_type: str) -> object | None:
-        return object() if provider == "azure" and instance_type.lower() in self._machines else None
-
-    def disk_gib(self, provider: str, code: str) -> tuple[float, str] | None:
-        return self._disks.get(code) if provider == "azure" else None
-
-    def coefficient(self, key: str) -> SimpleNamespace:
-        known = {
-            "azure_sql_dtu_per_vcore_standard": 100.0,
-            "azure_sql_dtu_per_vcore_premium": 125.0,
-            "azure_sql_memory_gb_per_vcore": 5.1,
-        }
-        return SimpleNamespace(central=known[key])
-
-    def ai_model(self, provider: str, model: str) -> object | None:
-        return object() if (provider, model) in {("azure", "gpt-4o"), ("azure", "gpt-4o-mini")} else None
+def _machine(provider: str, name: str) -> MachineType | None:
+    known = provider == "azure" and name.lower() in _SIZES
+    return machine_type((provider, name), 2, "Ice Lake") if known else None
 
 
-FACTORS = cast("FactorSet", _Factors())
+FACTORS = few_factors(
+    copies={"azure.lrs": THREE, "azure.zrs": FOUR, "azure.grs": THREE, "azure.grs_paired": TWO,
+            "azure.gzrs": FOUR, "azure.gzrs_paired": TWO, "azure.sql": THREE, "azure.mysql": THREE,
+            "azure.cosmos": FOUR, "azure.redis": TWO},
+    coefficients={
+        "azure_sql_dtu_per_vcore_standard": 100.0,
+        "azure_sql_dtu_per_vcore_premium": 125.0,
+        "azure_sql_memory_gb_per_vcore": 5.1,
+    },
+    machines=_machine,
+    disks={("azure", code): disk for code, disk in _DISKS.items()},
+    models=lambda provider, model: (provider, model) in _MODELS,
+)  # fmt: skip
 
 
 def _sku(category: str, meter: str, unit: str | None, **attributes: object) -> Sku:
     operation = cast("str | None", attributes.pop("operation", None))
     known = SkuAttributes(**attributes)  # type: ignore[arg-type]  # table rows carry the right types
     return Sku("azure", category, category, None, meter, operation, unit, "westeurope", None, known)
-
-
-def _near(value: float) -> float:
-    """Return a float that is equal to any within a millionth: components are compared whole."""
-    return cast("float", pytest.approx(value))
 
 
 def _read(category: str, meter: str, unit: str | None, **attributes: object) -> Demand | NotRated:
@@ -262,11 +239,11 @@ def test_licences_fees_and_premises_are_never_rated(category: str, meter: str, u
 
 def test_managed_disk_counts_its_provisioned_capacity_for_the_hours_of_the_month() -> None:
     """One disk-month of a P10 is 128 GiB for 720 hours in September, whatever the bill calls the unit."""
-    wanted = (Storage(_near(128 * GB / 1000 * 720), "ssd", THREE),)
+    wanted = (Storage(near(128 * GB / 1000 * 720), "ssd", THREE),)
     for unit in ("1/Month", "Units/Month", "1 /Month"):
         assert _components("Storage", "Premium SSD Managed Disks - P10 LRS Disk", unit) == wanted
     assert _components("Storage", "Standard HDD Managed Disks - S4 Disks", "1/Month") == (
-        Storage(_near(32 * GB / 1000 * 720), "hdd", THREE),
+        Storage(near(32 * GB / 1000 * 720), "hdd", THREE),
     )
     assert _reason("Storage", "Premium SSD Managed Disks - P10 LRS Disk", "1 GB") is NotEstimatedReason.UNKNOWN_UNIT
 
@@ -307,17 +284,17 @@ def test_database_replicas_and_serverless_parts() -> None:
     meter = "Single/Elastic Pool Business Critical - Compute Gen5 - 2 vCore"
     assert _components("SQL Database", meter, "1 Hour") == (
         Vcpu(2.0, "x86", memory_apart=True, copies=4.0),
-        Memory(_near(10.2), copies=4.0),
+        Memory(near(10.2), copies=4.0),
     )
     assert _components("SQL Database", "Single Standard - S3 DTUs", "1/Day") == (
         Vcpu(24.0, "x86", memory_apart=True),
-        Memory(_near(5.1 * 24)),
+        Memory(near(5.1 * 24)),
     )
     assert _components("Functions", "Standard Execution Time", "1 GB Second") == (
-        Vcpu(_near(1 / 1.5 / 3600), memory_apart=True),
-        Memory(_near(1 / 3600)),
+        Vcpu(near(1 / 1.5 / 3600), memory_apart=True),
+        Memory(near(1 / 3600)),
     )
-    assert _components("Azure Cosmos DB", "Data Stored", "1 GB/Month")[0] == Storage(_near(GB * 0.72), "ssd", FOUR)
+    assert _components("Azure Cosmos DB", "Data Stored", "1 GB/Month")[0] == Storage(near(GB * 0.72), "ssd", FOUR)
 
 
 @pytest.mark.parametrize(

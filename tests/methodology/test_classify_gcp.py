@@ -2,8 +2,6 @@
 
 import csv
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +10,6 @@ from hypothesis import strategies as st
 from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
-from offgridflow.factors import load
-from offgridflow.factors.model import Size
 from offgridflow.methodology.demand import (
     Accelerator,
     Demand,
@@ -26,9 +22,7 @@ from offgridflow.methodology.demand import (
     Vcpu,
 )
 from offgridflow.methodology.gcp import classify
-
-if TYPE_CHECKING:
-    from offgridflow.factors.model import FactorSet
+from support.few_factors import few_factors, machine_type, near
 
 JANUARY = Month(2025, 1)
 INPUTS = Path(__file__).parents[2] / "../shared/inputs"
@@ -53,63 +47,27 @@ PROCESSORS = {"n1": "Skylake", "n2": "Ice Lake", "e2": "Skylake", "c4a": "Google
 CARDS = {"NVIDIA T4", "NVIDIA L4", "NVIDIA H100 SXM", "Google TPU v4", "Google TPU v5e"}
 
 
-SHIPPED = load()
+_ULTRA = ("gcp", "n1-ultramem-40")
+_MODELS = frozenset({("gcp", "gemini-2.5-flash"), ("gcp", "gemini-2.5-flash-lite")})
 
 
-class _Factors:
-    """Just the look-ups that classification asks for, with round numbers."""
-
-    def size(self, key: str) -> Size | None:
-        return SHIPPED.size(key)
-
-    def replication(self, key: str) -> SimpleNamespace | None:
-        copies = COPIES.get(key)
-        return None if copies is None else SimpleNamespace(span=_exactly(copies), central=copies)
-
-    def machine(self, provider: str, instance_type: str) -> SimpleNamespace | None:
-        if (provider, instance_type) != ("gcp", "n1-ultramem-40"):
-            return None
-        return SimpleNamespace(processor="Broadwell", family="n1", instance_type=instance_type, baseline=None)
-
-    def family(self, provider: str, family: str) -> tuple[SimpleNamespace, ...]:
-        processor = PROCESSORS.get(family) if provider == "gcp" else None
-        if processor is None:
-            return ()
-        return (
-            SimpleNamespace(processor=processor, family=family, instance_type=f"{family}-standard-8", baseline=None),
-        )
-
-    def accelerator(self, model: str) -> object | None:
-        return object() if model in CARDS else None
-
-    def coefficient(self, key: str) -> SimpleNamespace:
-        known = {
-            "bigquery_slot_vcpu": 1.0,
-            "cloud_composer_environment_vcpu_default": 14.0,
-            "ai_characters_per_token": 4.0,
-            "gcp_functions_ghz_per_vcpu": 2.4,
-        }
-        return SimpleNamespace(central=known[key])
-
-    def ai_model(self, provider: str, model: str) -> object | None:
-        return (
-            object() if (provider, model) in {("gcp", "gemini-2.5-flash"), ("gcp", "gemini-2.5-flash-lite")} else None
-        )
-
-    def service_median_vcpu(self, provider: str, service: str) -> SimpleNamespace | None:
-        return SimpleNamespace(central=16.0) if (provider, service) == ("gcp", "Cloud Spanner") else None
-
-
-FACTORS = cast("FactorSet", _Factors())
-
-
-def _exactly(value: float) -> Span:
-    return Span(value, value, value)
-
-
-def _near(value: float) -> float:
-    """Return a float that is equal to any within a millionth: components are compared whole."""
-    return cast("float", pytest.approx(value))
+FACTORS = few_factors(
+    copies={key: Span.exactly(copies) for key, copies in COPIES.items()},
+    coefficients={
+        "bigquery_slot_vcpu": 1.0,
+        "cloud_composer_environment_vcpu_default": 14.0,
+        "ai_characters_per_token": 4.0,
+        "gcp_functions_ghz_per_vcpu": 2.4,
+    },
+    machines=lambda *named: machine_type(_ULTRA, 40, "Broadwell") if named == _ULTRA else None,
+    families={
+        ("gcp", family): (machine_type(("gcp", f"{family}-standard-8"), 8, processor),)
+        for family, processor in PROCESSORS.items()
+    },
+    cards=CARDS,
+    models=lambda provider, model: (provider, model) in _MODELS,
+    medians={("gcp", "Cloud Spanner"): 16.0},
+)
 
 
 def _read(service: str, meter: str, unit: str | None, instance_type: str | None = None) -> Demand | NotRated:
@@ -146,7 +104,7 @@ def test_core_seconds_are_vcpu_hours_of_the_series_processor(
     """A core SKU is vCPU time with its memory apart, never a whole machine, spot or not."""
     for unit, hours in (("seconds", SECOND), ("hour", 1.0)):
         assert _components("Compute Engine", meter, unit, None) == (
-            Vcpu(_near(hours), processor, memory_apart=True, family=series),
+            Vcpu(near(hours), processor, memory_apart=True, family=series),
         )
 
 
@@ -176,7 +134,7 @@ def test_machine_type_of_the_bill_decides_the_processor() -> None:
     """A stated machine type beats the series in the SKU's name."""
     meter = "Memory-optimized Instance Core running in Americas"
     assert _components("Compute Engine", meter, "seconds", "n1-ultramem-40") == (
-        Vcpu(_near(SECOND), "Broadwell", memory_apart=True, family="n1-ultramem-40"),
+        Vcpu(near(SECOND), "Broadwell", memory_apart=True, family="n1-ultramem-40"),
     )
 
 
@@ -262,7 +220,7 @@ def test_byte_seconds_and_gibibyte_months_are_the_same_storage(
 ) -> None:
     """A byte-second is 10^-12 TB for 1/3600 h; a gibibyte month is held for the 744 hours of January."""
     for unit, tb_hours in (("byte-seconds", 1e-12 / 3600), ("gibibyte month", GB / 1000 * 744)):
-        assert _components(service, meter, unit) == (Storage(_near(tb_hours), medium, _exactly(copies)),)
+        assert _components(service, meter, unit) == (Storage(near(tb_hours), medium, Span.exactly(copies)),)
 
 
 @pytest.mark.parametrize(
@@ -279,31 +237,31 @@ def test_byte_seconds_and_gibibyte_months_are_the_same_storage(
 )
 def test_bytes_moved_are_decimal_gigabytes_of_their_kind(service: str, meter: str, kind: str) -> None:
     """2^30 bytes are 1.0737 GB, and the SKU's name tells how far they went."""
-    assert _components(service, meter, "bytes") == (Transfer(_near(1e-9), kind),)
-    assert _components(service, meter, "gibibyte") == (Transfer(_near(GB), kind),)
+    assert _components(service, meter, "bytes") == (Transfer(near(1e-9), kind),)
+    assert _components(service, meter, "gibibyte") == (Transfer(near(GB), kind),)
 
 
 @pytest.mark.parametrize(
     ("service", "meter", "unit", "wanted"),
     [
         ("Compute Engine", "Nvidia Tesla T4 GPU attached to Spot Preemptible VMs running in Iowa", "seconds",
-         Accelerator("NVIDIA T4", _near(SECOND))),
+         Accelerator("NVIDIA T4", near(SECOND))),
         ("Compute Engine", "Nvidia H100 80GB GPU running in Iowa", "hour", Accelerator("NVIDIA H100 SXM", 1.0)),
         ("Cloud TPU", "Tpu-v4 in us-central2", "hour", Accelerator("Google TPU v4", 1.0)),
         ("Compute Engine", "Micro Instance with burstable CPU running in Americas", "hour", Machine("f1-micro", 1.0)),
         ("Cloud Build", "Build time n1-highcpu-8", "minute",
-         Machine("n1-highcpu-8", _near(1 / 60), service="Cloud Build")),
+         Machine("n1-highcpu-8", near(1 / 60), service="Cloud Build")),
         ("Cloud SQL", "Cloud SQL for PostgreSQL: Regional - vCPU in Americas", "hour",
          Vcpu(1.0, None, memory_apart=True, copies=2.0)),
         ("Cloud SQL", "Cloud SQL for PostgreSQL: Regional - RAM in Americas", "gibibyte hour", Memory(1.0, 2.0)),
         ("Cloud SQL", "Cloud SQL for PostgreSQL: Zonal - 4 vCPU + 15GB RAM in Americas", "hour",
          Vcpu(4.0, None, memory_apart=True)),
         ("Kubernetes Engine", "Autopilot Pod mCPU Requests (us-central1)", "hour",
-         Vcpu(_near(0.001), None, memory_apart=True)),
+         Vcpu(near(0.001), None, memory_apart=True)),
         ("Kubernetes Engine", "Autopilot Pod Memory Requests (us-central1)", "gibibyte hour", Memory(1.0)),
-        ("Cloud Run", "CPU Allocation Time", "seconds", Vcpu(_near(SECOND), None, memory_apart=True)),
-        ("Cloud Run", "Memory Allocation Time", "byte-seconds", Memory(_near(BYTE * SECOND))),
-        ("Cloud Functions", "CPU Time", "seconds", Vcpu(_near(SECOND / 2.4), None, memory_apart=True)),
+        ("Cloud Run", "CPU Allocation Time", "seconds", Vcpu(near(SECOND), None, memory_apart=True)),
+        ("Cloud Run", "Memory Allocation Time", "byte-seconds", Memory(near(BYTE * SECOND))),
+        ("Cloud Functions", "CPU Time", "seconds", Vcpu(near(SECOND / 2.4), None, memory_apart=True)),
         ("Cloud Dataflow", "vCPU Time Batch Iowa", "hour", Vcpu(1.0, None, memory_apart=True)),
         ("Vertex AI", "Training on N1 Predefined Instance Core running in Iowa", "hour",
          Vcpu(1.0, "Skylake", memory_apart=True, family="n1")),

@@ -2,8 +2,6 @@
 
 import csv
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +10,6 @@ from hypothesis import strategies as st
 from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
-from offgridflow.factors import load
-from offgridflow.factors.model import Size
 from offgridflow.methodology.demand import (
     Accelerator,
     Demand,
@@ -26,9 +22,7 @@ from offgridflow.methodology.demand import (
     Vcpu,
 )
 from offgridflow.methodology.generic import classify
-
-if TYPE_CHECKING:
-    from offgridflow.factors.model import FactorSet
+from support.few_factors import few_factors, near
 
 SEPTEMBER = Month(2024, 9)
 INPUTS = Path(__file__).parents[2] / "../shared/inputs"
@@ -37,32 +31,11 @@ TWO = Span(2, 2, 2)
 THREE = Span(3, 3, 3)
 
 
-SHIPPED = load()
-
-
-class _Factors:
-    """Just the look-ups that classification asks for, with round numbers."""
-
-    def size(self, key: str) -> Size | None:
-        return SHIPPED.size(key)
-
-    def replication(self, key: str) -> SimpleNamespace | None:
-        span = {"oracle.storage": THREE, "generic.default": TWO}.get(key)
-        return None if span is None else SimpleNamespace(span=span, central=span.central)
-
-    def accelerator(self, model: str) -> object | None:
-        return object() if model == "NVIDIA T4" else None
-
-    def ai_model(self, _provider: str, model: str) -> object | None:
-        return object() if model == "gpt-4o" else None
-
-
-FACTORS = cast("FactorSet", _Factors())
-
-
-def _near(value: float) -> float:
-    """Return a float that is equal to any within a millionth: components are compared whole."""
-    return cast("float", pytest.approx(value))
+FACTORS = few_factors(
+    copies={"oracle.storage": THREE, "generic.default": TWO},
+    cards={"NVIDIA T4"},
+    models=lambda _provider, model: model == "gpt-4o",
+)
 
 
 def _read(
@@ -81,9 +54,9 @@ def _read(
         ("Standard - A9", "OCPU Hours", Vcpu(2.0, "arm", memory_apart=True)),
         ("Standard - E3 - Memory", "GB Hours", Memory(1.0)),
         ("Standard - A1 - Memory", "Gigabyte Per Hour", Memory(1.0)),
-        ("Outbound Data Transfer Zone 1", "GB Months", Transfer(_near(GB), "internet_egress")),
-        ("Block Volume - Storage", "GB Months", Storage(_near(GB * 0.72), "ssd", THREE)),
-        ("Object Storage - Storage", "GB Months", Storage(_near(GB * 0.72), "hdd", THREE)),
+        ("Outbound Data Transfer Zone 1", "GB Months", Transfer(near(GB), "internet_egress")),
+        ("Block Volume - Storage", "GB Months", Storage(near(GB * 0.72), "ssd", THREE)),
+        ("Object Storage - Storage", "GB Months", Storage(near(GB * 0.72), "hdd", THREE)),
     ],
 )
 def test_oracle_names_give_their_hardware(meter: str, unit: str, wanted: object) -> None:
@@ -125,7 +98,7 @@ def test_every_oracle_row_of_the_focus_sample_has_its_verdict() -> None:
         (SkuAttributes("NVIDIA T4", gpu=2.0), "Hours", (Accelerator("NVIDIA T4", 2.0),)),
         (SkuAttributes(), "vCPU-Hours", (Vcpu(1.0),)),
         (SkuAttributes("NVIDIA T4"), "GPU-Hours", (Accelerator("NVIDIA T4", 1.0),)),
-        (SkuAttributes(storage_class="ssd"), "GB-Months", (Storage(_near(GB * 0.72), "ssd", TWO),)),
+        (SkuAttributes(storage_class="ssd"), "GB-Months", (Storage(near(GB * 0.72), "ssd", TWO),)),
         (SkuAttributes(transfer_kind="internet_egress"), "GB", (Transfer(GB, "internet_egress"),)),
         (SkuAttributes("gpt-4o"), "tokens", (Tokens("gpt-4o", 0.0, 1.0),)),
     ],

@@ -6,8 +6,7 @@ the unit first: a unit that contradicts the meter gives ``unknown_unit``, never 
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from offgridflow.domain.model import Sku
 from offgridflow.domain.periods import Month
@@ -33,8 +32,7 @@ Reason = NotEstimatedReason
 Outcome = Demand | NotRated
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One SKU while it is read: ``meter`` is the usage type without region prefix, ``service`` the AWS service code."""
 
     sku: Sku

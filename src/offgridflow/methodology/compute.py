@@ -16,7 +16,7 @@ from offgridflow.domain.reasons import Group
 from offgridflow.domain.trace import Constant, TermKind, most, root
 from offgridflow.factors.model import AcceleratorType, MachineType, Processor
 from offgridflow.methodology.coefficients import HALF, Settings
-from offgridflow.methodology.ranges import Spread
+from offgridflow.methodology.ranges import Move, Spread
 
 KW_PER_W: Final = Constant(1 / 1000, "kW in a W")
 _NOTHING: Final = Constant(0.0, "watts are never below nothing", TermKind.METHOD)
@@ -78,17 +78,23 @@ def spread_of(watts: Watts, settings: Settings) -> Spread:
     load = Span.exactly(0.0) if watts.idle else settings.utilisation
     memory = settings.memory_w_per_gb
     middle = watts.at(central, load.central, memory.central)
-    lows = {Group.POWER: watts.at(low, load.central, memory.central) - middle}
-    highs = {Group.POWER: watts.at(high, load.central, memory.central) - middle}
+    ends: dict[Group, Move] = {
+        Group.POWER: (watts.at(low, load.central, memory.central), watts.at(high, load.central, memory.central))
+    }
     if load.low != load.high:
-        lows[Group.UTILISATION] = watts.at(central, load.low, memory.central) - middle
-        highs[Group.UTILISATION] = watts.at(central, load.high, memory.central) - middle
+        ends[Group.UTILISATION] = (
+            watts.at(central, load.low, memory.central),
+            watts.at(central, load.high, memory.central),
+        )
     if watts.extra_gb:
-        lows[Group.MEMORY] = watts.at(central, load.central, memory.low) - middle
-        highs[Group.MEMORY] = watts.at(central, load.central, memory.high) - middle
+        ends[Group.MEMORY] = (
+            watts.at(central, load.central, memory.low),
+            watts.at(central, load.central, memory.high),
+        )
+    moves = {group: (end[0] - middle, end[1] - middle) for group, end in ends.items()}
     least, most = (memory.low, memory.high) if watts.extra_gb >= 0 else (memory.high, memory.low)
     floor = min(watts.at(low, load.low, least), middle)
-    return Spread(middle, floor, max(watts.at(high, load.high, most), middle), lows, highs)
+    return Spread(middle, floor, max(watts.at(high, load.high, most), middle), moves)
 
 
 def watts_of_machine(

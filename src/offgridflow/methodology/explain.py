@@ -268,7 +268,7 @@ def _figure_steps(book: _Book, rate: Rate, reading: Reading, settings: Settings)
         book.add(name, value, unit, exact)
     if rate.total_kgco2e is None:
         return
-    spread = spreads_of(reading, settings).total
+    spread = spreads_of(reading).total
     if not rate.swings:
         book.add("total_low_kgco2e", made.total.low, KG, rate.total_kgco2e.low)
         book.add("total_high_kgco2e", made.total.high, KG, rate.total_kgco2e.high)
@@ -279,8 +279,8 @@ def _figure_steps(book: _Book, rate: Rate, reading: Reading, settings: Settings)
 def _range_steps(book: _Book, rate: Rate, central: float, spread: Spread) -> None:
     """What each group moves the total by, one at a time; then the root of their squares, inside the envelope."""
     falls, rises = list[float](), list[float]()
-    for group in (group for group in Group if group in spread.lows):
-        moves = sorted((("low", spread.lows[group]), ("high", spread.highs[group])), key=lambda move: move[1])
+    for group in (group for group in Group if group in spread.moves):
+        moves = sorted(zip(("low", "high"), spread.moves[group], strict=True), key=lambda move: move[1])
         for (setting, move), kept in zip(moves, (falls, rises), strict=True):
             if (move < 0) if kept is falls else (move > 0):
                 book.add(f"change of the total with {group} at its {setting}", move, KG)

@@ -6,8 +6,7 @@ it, water too; ``it_energy_kwh`` itself is without it.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from offgridflow.domain.model import Span, Swing
 from offgridflow.domain.reasons import Group
@@ -23,8 +22,7 @@ MOST_PUE: Final = 3.0
 _GROUPS: Final = tuple(Group)
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """Impacts per ONE consumed unit; names and units as in ``domain.model.Rate``."""
 
     it_energy_kwh: float | None
@@ -55,7 +53,7 @@ def figures_of(reading: Reading, settings: Settings) -> Figures | None:
         return _checked(_given(reading, reading.operational))
     if not all(_in_bounds(part) for part in reading.parts):
         return None
-    found = spreads_of(reading, settings)
+    found = spreads_of(reading)
     metered, location, total = found.metered, found.location, found.total
     energy = total_of(metered)
     direct = _direct(metered, reading.parts)
@@ -80,8 +78,7 @@ def figures_of(reading: Reading, settings: Settings) -> Figures | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Spreads:
+class Spreads(NamedTuple):
     """The energy at the meter of each part, the operational kgCO2e of all, and the total, with what moves them."""
 
     metered: list[Spread]
@@ -89,12 +86,9 @@ class Spreads:
     total: Spread
 
 
-def spreads_of(reading: Reading, settings: Settings) -> Spreads:
+def spreads_of(reading: Reading) -> Spreads:
     """Return the spreads of a reading that has parts."""
-    metered = [
-        part.energy_kwh.times(Group.OVERHEAD, settings.overhead).times(Group.PUE, part.site.pue)
-        for part in reading.parts
-    ]
+    metered = [part.loaded_kwh.times(Group.PUE, part.site.pue) for part in reading.parts]
     operational = [
         each.times(Group.GRID, part.site.lifecycle) for each, part in zip(metered, reading.parts, strict=True)
     ]
@@ -143,14 +137,9 @@ def _water(parts: tuple[Part, ...], overhead: float) -> float | None:
 
 
 def _swings(total: Spread) -> tuple[Swing, ...]:
-    central, lows, highs = total.central, total.lows, total.highs
-    return tuple(
-        [
-            Swing(group, central + lows[group], central + highs[group])
-            for group in _GROUPS
-            if group in lows and (lows[group] or highs[group])
-        ]
-    )
+    central, moves = total.central, total.moves
+    held = [(group, *moves[group]) for group in _GROUPS if group in moves]
+    return tuple([Swing(group, central + low, central + high) for group, low, high in held if low or high])
 
 
 def _in_bounds(part: Part) -> bool:

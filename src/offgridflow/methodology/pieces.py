@@ -298,8 +298,10 @@ class Workshop:
             central,
             kg_hours * copies.low * share.low,
             kg_hours * copies.high * share.high,
-            {Group.STORAGE: by_copies.low - central, Group.EMBODIED: by_life.low - central},
-            {Group.STORAGE: by_copies.high - central, Group.EMBODIED: by_life.high - central},
+            {
+                Group.STORAGE: (by_copies.low - central, by_copies.high - central),
+                Group.EMBODIED: (by_life.low - central, by_life.high - central),
+            },
         )
 
     def _transfer(self, wanted: Transfer) -> Pieces:

@@ -6,8 +6,8 @@ independent opinions. The envelope is what the figure would be with all at once:
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from offgridflow.domain.model import Span
 from offgridflow.domain.reasons import Group
@@ -27,36 +27,33 @@ def envelope(total: float, falls: Iterable[float], rises: Iterable[float]) -> tu
     return total - sum(falls), total + sum(rises)
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """A quantity with what each group moves it by.
+Move = tuple[float, float]
+"""The differences to the central value with a group at its low and at its high setting."""
 
-    ``lows`` and ``highs`` have the same groups: the differences to ``central`` with a group at its low and at its high
-    setting (a low setting may raise the value: the memory that a vCPU brings is taken off). ``floor`` and ``ceiling``
-    are the least and the greatest value over all groups at once.
+
+class Spread(NamedTuple):
+    """A quantity with what each group moves it by; a tuple, because rating one SKU makes several.
+
+    ``moves`` are the differences to ``central`` by group (a low setting may raise the value: the memory that a vCPU
+    brings is taken off). ``floor`` and ``ceiling`` are the least and the greatest value over all groups at once.
     """
 
     central: float
     floor: float
     ceiling: float
-    lows: Mapping[Group, float] = field(default_factory=dict)
-    highs: Mapping[Group, float] = field(default_factory=dict)
+    moves: Mapping[Group, Move] = MappingProxyType({})
 
     @classmethod
     def of(cls, group: Group, span: Span) -> "Spread":
         """Return the spread of a quantity that one group moves."""
-        low, high = span.low - span.central, span.high - span.central
-        return cls(span.central, span.low, span.high, {group: low}, {group: high})
+        move = span.low - span.central, span.high - span.central
+        return cls(span.central, span.low, span.high, {group: move})
 
     def scaled(self, factor: float) -> "Spread":
         """Return the spread times a factor that is not negative."""
-        return Spread(
-            self.central * factor,
-            self.floor * factor,
-            self.ceiling * factor,
-            {group: value * factor for group, value in self.lows.items()},
-            {group: value * factor for group, value in self.highs.items()},
-        )
+        central, floor, ceiling, moves = self
+        scaled = {group: (low * factor, high * factor) for group, (low, high) in moves.items()}
+        return Spread(central * factor, floor * factor, ceiling * factor, scaled)
 
     def plus(self, other: "Spread") -> "Spread":
         """Return the sum; a group moves both at once."""
@@ -64,8 +61,7 @@ class Spread:
             self.central + other.central,
             self.floor + other.floor,
             self.ceiling + other.ceiling,
-            _added(self.lows, other.lows),
-            _added(self.highs, other.highs),
+            _added(self.moves, other.moves),
         )
 
     def times(self, group: Group, span: Span) -> "Spread":
@@ -73,31 +69,32 @@ class Spread:
         low, factor, high = span.low, span.central, span.high
         if low == factor == high == 1.0:
             return self
-        lows = {each: value * factor for each, value in self.lows.items()}
-        highs = {each: value * factor for each, value in self.highs.items()}
+        central, floor, ceiling, moves = self
+        scaled = {each: (fall * factor, rise * factor) for each, (fall, rise) in moves.items()}
         if low != high:
-            lows[group] = lows.get(group, 0.0) + self.central * (low - factor)
-            highs[group] = highs.get(group, 0.0) + self.central * (high - factor)
-        return Spread(self.central * factor, self.floor * low, self.ceiling * high, lows, highs)
+            fall, rise = scaled.get(group, _UNMOVED)
+            scaled[group] = (fall + central * (low - factor), rise + central * (high - factor))
+        return Spread(central * factor, floor * low, ceiling * high, scaled)
 
 
+_UNMOVED: Final[Move] = (0.0, 0.0)
 NOTHING: Final = Spread(0.0, 0.0, 0.0)
 
 
-def _added(one: Mapping[Group, float], other: Mapping[Group, float]) -> Mapping[Group, float]:
+def _added(one: Mapping[Group, Move], other: Mapping[Group, Move]) -> Mapping[Group, Move]:
     if not one or not other:
         return one or other
     total = dict(one)
-    for group, value in other.items():
-        total[group] = total.get(group, 0.0) + value
+    for group, (low, high) in other.items():
+        before = total.get(group, _UNMOVED)
+        total[group] = (before[0] + low, before[1] + high)
     return total
 
 
 def spans(spread: Spread) -> Span:
     """Return low, central and high of a spread by the root of the sum of squares, inside its envelope."""
     low2 = high2 = 0.0
-    for group, low in spread.lows.items():
-        high = spread.highs[group]
+    for low, high in spread.moves.values():
         if low > high:
             low, high = high, low  # noqa: PLW2901  a low setting that raises the value counts as a rise
         if low < 0:

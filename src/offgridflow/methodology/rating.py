@@ -4,8 +4,8 @@ A pure function: equal arguments give an equal rate, to the last digit, in any p
 a rate with a reason and no figure; no text in a bill makes it raise.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from offgridflow.domain.identity import canonical, digest_of_text
 from offgridflow.domain.model import PRICED_QUANTITY, Rate, Sku
@@ -27,8 +27,7 @@ from offgridflow.methodology.reading import Reader, Wanted
 from offgridflow.methodology.recipe import Profile, Recipe
 
 
-@dataclass(frozen=True, slots=True)
-class _Rated:
+class _Rated(NamedTuple):
     """What all SKUs that want the same share; ``content`` ends the text that the rate's id is the digest of."""
 
     method: Method

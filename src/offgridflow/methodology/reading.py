@@ -5,9 +5,9 @@ answer says why, and that is the answer.
 """
 
 import importlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from offgridflow.domain.model import Sku, Span
 from offgridflow.domain.periods import Hour, Month, Period, hours_in, month_of
@@ -58,16 +58,24 @@ def classify(sku: Sku, period: Month, factors: FactorSet) -> Outcome:
     return _classifier(CLASSIFIERS.get(sku.provider, _GENERIC)).classify(sku, period, factors)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The IT energy that a SKU draws at one site, kWh per consumed unit."""
+class Part(NamedTuple):
+    """The IT energy that a SKU draws at one site, kWh per consumed unit, and that with the provider's overhead."""
 
     energy_kwh: Spread
+    loaded_kwh: Spread
     site: Site
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Ground(NamedTuple):
+    """Where SKUs of one region and period stand, with the marks and factor ids that their rates share, sorted."""
+
+    place: Place
+    site: Site
+    marks: tuple[Assumption, ...]
+    factor_ids: tuple[str, ...]
+
+
+class Wanted(NamedTuple):
     """What a SKU comes down to; SKUs that want the same have the same figures.
 
     ``demand`` has its components as the profile counts them, ``asked`` the ids of the factors that the classifier asked
@@ -92,8 +100,7 @@ class Wanted:
         return self.period if self.hour is None else self.hour
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """What is wanted, taken apart and placed: everything that the figures follow from.
 
     ``operational`` is set by a user's rate that is given in kgCO2e; then there are no parts and no energy.
@@ -167,6 +174,7 @@ class Reader:
         self.workshop = Workshop(factors, self.settings)
         self._always = _always(self.settings, recipe)
         self._assemblies: Memo[object, Assembly | NotRated] = Memo()
+        self._grounds: Memo[object, Ground | NotRated] = Memo()
         self._places: dict[tuple[str, str | None, bool], Place | None] = {}
         self._sites: dict[tuple[str, str, Month], Site | None] = {}
         self._hours: Memo[tuple[str, str, Hour], Site] = Memo()
@@ -183,7 +191,7 @@ class Reader:
         if isinstance(found, NotRated) or not isinstance(period, Hour):
             return found
         other = any(self._site(each, period) != self._site(each, period.month) for each in self._places_of(found))
-        return replace(found, hour=period) if other else found
+        return found._replace(hour=period) if other else found
 
     def varies_in(self, sku: Sku, month: Month) -> bool:
         """Return whether some hour of a month gives a SKU other figures than the month does."""
@@ -227,14 +235,14 @@ class Reader:
 
     def _assembled(self, wanted: Wanted) -> Assembly | NotRated:
         if wanted.own is not None:
-            return assembly_of((user.piece_of(wanted.own),), wanted.demand, ())
+            return assembly_of((user.piece_of(wanted.own),), wanted.demand, (), self.settings.overhead)
         pieces: list[Piece] = []
         for component in wanted.demand.components:
             made = self.workshop.pieces(component, wanted.provider)
             if isinstance(made, NotRated):
                 return made
             pieces.extend(made)
-        return assembly_of(tuple(pieces), wanted.demand, wanted.asked)
+        return assembly_of(tuple(pieces), wanted.demand, wanted.asked, self.settings.overhead)
 
     def components_of(self, _sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
         """Return the components to rate; profiles that count otherwise change them here."""
@@ -245,18 +253,27 @@ class Reader:
         return site_of(place.region, period, self.factors, self.recipe)
 
     def _placed(self, wanted: Wanted, assembly: Assembly) -> Reading | NotRated:
+        at = (wanted.provider, wanted.region_id, wanted.everywhere, wanted.when)
+        ground = self._grounds.get(at) or self._grounds.keep(at, self._ground(wanted))
+        if isinstance(ground, NotRated):
+            return ground
+        place, site, marks, ids = ground
+        if assembly.paired is None:
+            return self._reading(assembly, (Part(*assembly.here, site),), marks, ids)
+        paired, more, asked = self._paired(wanted, place, site)
+        parts = (Part(*assembly.here, site), Part(*assembly.paired, paired))
+        return self._reading(assembly, parts, (*marks, *more), (*ids, *asked, *paired.factor_ids))
+
+    def _ground(self, wanted: Wanted) -> Ground | NotRated:
+        """Return the place and the site, with the marks and factor ids of every rate there, sorted for merging."""
         place = self._place(wanted.provider, wanted.region_id, everywhere=wanted.everywhere)
         if place is None:
             return NotRated(NotEstimatedReason.UNKNOWN_REGION, f"region {wanted.region_id or 'missing'}")
         site = self._site(place, wanted.when)
         if site is None:
             return NotRated(NotEstimatedReason.NO_FACTOR, f"no grid or PUE for {place.region.region_id}")
-        marks, ids = (*place.marks, *site.marks, *self._always[0]), (*site.factor_ids, *self._always[1])
-        if assembly.paired_kwh is None:
-            return self._reading(assembly, (Part(assembly.energy_kwh, site),), marks, ids)
-        paired, more, asked = self._paired(wanted, place, site)
-        parts = (Part(assembly.energy_kwh, site), Part(assembly.paired_kwh, paired))
-        return self._reading(assembly, parts, (*marks, *more), (*ids, *asked, *paired.factor_ids))
+        marks = sorted({*place.marks, *site.marks, *self._always[0]})
+        return Ground(place, site, tuple(marks), tuple(sorted({*site.factor_ids, *self._always[1]})))
 
     def _reading(
         self, assembly: Assembly, parts: tuple[Part, ...], marks: tuple[Assumption, ...], ids: tuple[str, ...]

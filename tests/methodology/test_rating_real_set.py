@@ -24,25 +24,10 @@ JUNE_2023, SEPTEMBER = Month(2023, 6), Month(2024, 9)
 
 FACTORS = load()
 RATER = Rater(FACTORS, Recipe())
-TEADS = {
-    "m5.large": (4.4, 14.1),
-    "c5.xlarge": (9.7, 26.6),
-    "m6g.xlarge": (6.2, 15.3),
-    "r5.4xlarge": (44.9, 152.7),
-    "p3.2xlarge": (57.4, 279.3),
-}
 
 
 def _sku(provider: str, service: str, meter: str, unit: str, region: str) -> Sku:
     return Sku(provider, service, None, None, meter, None, unit, region, None, SkuAttributes())
-
-
-@pytest.mark.parametrize("name", TEADS)
-def test_published_watts_stand_in_the_set(name: str) -> None:
-    """The set holds Teads' watts at idle and at 50 % of the validation cases."""
-    machine = FACTORS.machine("aws", name)
-    assert machine is not None
-    assert (machine.teads_w_idle, machine.teads_w_50pct) == pytest.approx(TEADS[name], abs=0.1)
 
 
 def test_case_1_with_the_shipped_set() -> None:

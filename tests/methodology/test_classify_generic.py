@@ -144,6 +144,26 @@ def test_software_bills_are_refused_with_a_reason(
     assert outcome.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("known", "unit", "reason", "detail"),
+    [
+        (SkuAttributes(vcpu=16.0), "furlongs", NotEstimatedReason.UNKNOWN_UNIT, "furlongs; the meter measures hours"),
+        (SkuAttributes(storage_class="ssd"), "GB", NotEstimatedReason.UNKNOWN_UNIT, "stored data over time"),
+        (SkuAttributes(transfer_kind="cdn"), None, NotEstimatedReason.UNKNOWN_UNIT, "unit missing"),
+        (SkuAttributes(transfer_kind="pigeon"), "GB", NotEstimatedReason.UNKNOWN_METER, "transfer kind pigeon"),
+        (SkuAttributes("box", 16.0, 64.0, 2.0), "Hours", NotEstimatedReason.UNKNOWN_ACCELERATOR, "names the card"),
+    ],
+)
+def test_a_row_that_states_its_hardware_is_told_what_does_not_fit(
+    known: SkuAttributes, unit: str | None, reason: NotEstimatedReason, detail: str
+) -> None:
+    """A unit that is none of the stated hardware is the reason; cards of an unknown machine are never left out."""
+    outcome = _read("on-premise", "hall 1", unit, known)
+    assert isinstance(outcome, NotRated)
+    assert outcome.reason is reason
+    assert detail in outcome.detail
+
+
 def test_replication_that_is_assumed_is_marked() -> None:
     """Copies of brought storage are a default and show as one."""
     outcome = _read("on_premise", "array 1", "GB-Months", SkuAttributes(storage_class="hdd"))

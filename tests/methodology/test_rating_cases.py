@@ -108,9 +108,8 @@ def test_case_6_through_a_spread() -> None:
     """The spread that rating uses gives the same ends as the formula."""
     groups = (Group.POWER, Group.UTILISATION, Group.MEMORY, Group.PUE, Group.GRID)
     falls, rises = (26, 11, 9, 5, 1), (48, 12, 11, 20, 8)
-    lows = {group: -float(fall) for group, fall in zip(groups, falls, strict=True)}
-    highs = {group: float(rise) for group, rise in zip(groups, rises, strict=True)}
-    span = spans(Spread(100, 48, 199, lows, highs))
+    moves = {group: (-float(fall), float(rise)) for group, fall, rise in zip(groups, falls, rises, strict=True)}
+    span = spans(Spread(100, 48, 199, moves))
     assert span.low == pytest.approx(100 - math.sqrt(904))
     assert span.high == pytest.approx(100 + math.sqrt(3033))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from offgridflow.domain.model import Rate, Sku, SkuAttributes
 from offgridflow.domain.periods import Month
-from offgridflow.domain.reasons import CoverageBucket, Method, NotEstimatedReason, Status
+from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason, Status
 from offgridflow.factors import load
 from offgridflow.methodology.rating import Rater
 from offgridflow.methodology.recipe import Profile, Recipe, RegionValue
@@ -325,3 +325,26 @@ def test_quantity_scales_the_figures() -> None:
     assert one.total_kgco2e is not None
     assert thousand.total_kgco2e is not None
     assert thousand.total_kgco2e.central == pytest.approx(1024 * one.total_kgco2e.central)
+
+
+@pytest.mark.parametrize(
+    ("provider", "service", "meter", "unit", "is_median"),
+    [
+        ("gcp", "BigQuery", "BigQuery Enterprise Edition for US", "hour", False),
+        ("gcp", "App Engine", "Frontend Instances", "hour", True),
+        ("gcp", "Cloud Spanner", "Regional Spanner Server Node in Americas", "hour", True),
+        ("gcp", "Cloud Bigtable", "Server node Iowa", "hour", True),
+        ("gcp", "Cloud Composer", "Cloud Composer Environment fee", "hour", True),
+        ("azure", "SQL Database", "SQL Database Single Standard - S2 DTUs", "1/Day", False),
+        ("azure", "Azure Synapse Analytics", "Azure Synapse Analytics Dedicated SQL Pool - 100 DWUs", "1 Hour", True),
+        ("aws", "AmazonRDS", "Aurora:ServerlessV2Usage", "ACU-Hr", False),
+    ],
+)
+def test_a_size_that_nobody_stated_is_bucket_c(
+    provider: str, service: str, meter: str, unit: str, *, is_median: bool
+) -> None:
+    """A median size is bucket C by method and mark; a unit that is a published number of vCPUs is bucket B."""
+    made = rated(provider, service, meter, unit)
+    assert (made.method is Method.SERVICE_MEDIAN) is is_median
+    assert (Assumption.SERVICE_MEDIAN_SIZE in made.assumptions) is is_median
+    assert made.coverage_bucket is (CoverageBucket.SERVICE_MEDIAN if is_median else CoverageBucket.FAMILY_OR_VCPU)

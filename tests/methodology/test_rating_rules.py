@@ -128,8 +128,8 @@ def test_central_lies_between_the_two_sets_of_watts() -> None:
     (piece,) = pieces(Machine("m5.large", 1))
     energy = piece.energy_kwh
     assert energy.central * 1000 == pytest.approx(9.5296, abs=5e-5)
-    assert (energy.central + energy.lows[Group.POWER]) * 1000 == pytest.approx(6.4407, abs=5e-5)
-    assert (energy.central + energy.highs[Group.POWER]) * 1000 == pytest.approx(14.1)
+    assert (energy.central + energy.moves[Group.POWER][0]) * 1000 == pytest.approx(6.4407, abs=5e-5)
+    assert (energy.central + energy.moves[Group.POWER][1]) * 1000 == pytest.approx(14.1)
 
 
 @pytest.mark.parametrize(("gib", "vcpu"), [(8, 2), (2, 4), (64, 4), (0.5, 1)])
@@ -162,7 +162,7 @@ def test_arm_has_one_range_for_all_generations() -> None:
     """An Arm thread draws 1.10 / 1.7145 / 2.565 W at 50 %, whatever Teads measured for one of them."""
     (piece,) = pieces(Vcpu(1, "Graviton2"))
     energy = piece.energy_kwh
-    low, high = energy.central + energy.lows[Group.POWER], energy.central + energy.highs[Group.POWER]
+    low, high = energy.central + energy.moves[Group.POWER][0], energy.central + energy.moves[Group.POWER][1]
     assert [low * 1000, energy.central * 1000, high * 1000] == pytest.approx([1.10, 1.7145, 2.565])
     assert Assumption.POWER_SPEC_AND_TEADS not in DEFAULT(ec2("m6g.large"), JUNE).assumptions
 
@@ -186,7 +186,7 @@ def test_unused_reserved_capacity_is_idle_and_whole() -> None:
     """Reserved capacity that runs nothing draws idle watts, has no range of load, and full embodied."""
     (idle,), (busy,) = pieces(Machine("m5.large", 1, idle=True)), pieces(Machine("m5.large", 1))
     assert idle.energy_kwh.central < busy.energy_kwh.central
-    assert Group.UTILISATION not in idle.energy_kwh.lows
+    assert Group.UTILISATION not in idle.energy_kwh.moves
     assert idle.embodied_kg.central == busy.embodied_kg.central
 
 
@@ -218,7 +218,7 @@ def test_grs_draws_on_the_paired_regions_grid() -> None:
     assert made[0].energy_kwh.central == made[1].energy_kwh.central
     demand = Demand(Method.STORAGE, (Storage(1.0, "hdd", copies, copies),))
     alone = Wanted("azure", "westeurope", None, everywhere=False, period=JUNE, demand=demand)
-    named = reader.made(replace(alone, to_region="northeurope"))
+    named = reader.made(alone._replace(to_region="northeurope"))
     assert not isinstance(named, NotRated)
     assert [part.site.region_id for part in named.parts] == ["westeurope", "northeurope"]
     unnamed = reader.made(alone)

@@ -4,7 +4,7 @@ Quantities are in ``consumed_unit`` of the SKU; a rate is per ONE consumed unit.
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Group, Method, NotEstimatedReason, Status
 from offgridflow.domain.trace import TermKind
@@ -70,9 +70,11 @@ class Span:
         return Span(self.low * factor, self.central * factor, self.high * factor)
 
 
-@dataclass(frozen=True, slots=True)
-class Swing:
-    """Total kgCO2e per unit with one group at its low and at its high, all others central."""
+class Swing(NamedTuple):
+    """Total kgCO2e per unit with one group at its low and at its high, all others central.
+
+    A tuple, because every rate has some seven of them.
+    """
 
     group: Group
     low_kgco2e: float

@@ -94,7 +94,7 @@ def _dtu_demand(meter: Meter) -> Outcome:
     tier = "premium" if premium else "standard"
     per_vcore = meter.factors.coefficient(f"azure_sql_dtu_per_vcore_{tier}").central
     copies = BUSINESS_CRITICAL_REPLICAS if premium else 1.0
-    return _cores(meter, dtus / per_vcore, _sql_gib(meter), copies, Assumption.SERVICE_MEDIAN_SIZE)
+    return _cores(meter, dtus / per_vcore, _sql_gib(meter), copies, Assumption.ACU_SIZE)
 
 
 def _sql_gib(meter: Meter) -> float:

@@ -63,29 +63,6 @@ _SIZES: Final = (
 """AWS meters to vCPUs per unit and processor: a GB-second of a function is a vCPU-second, a DPU is four vCPUs."""
 
 
-def compute_kwh(vcpu_hours: float, watts: tuple[float, float], load: float, pue: float, copies: float = 1.0) -> float:
-    """Return kWh at the meter of vCPU-hours with (min, max) W per vCPU at a load (0..1)."""
-    least, most = watts
-    return vcpu_hours * (least + load * (most - least)) * pue * copies / 1000
-
-
-def storage_kwh(tb_hours: float, wh_per_tbh: float, pue: float, copies: float = 1.0) -> float:
-    """Return kWh at the meter of terabyte-hours."""
-    return tb_hours * wh_per_tbh * pue * copies / 1000
-
-
-def per_gb_kwh(gb: float, kwh_per_gb: float, pue: float, copies: float = 1.0) -> float:
-    """Return kWh at the meter of gigabytes moved, or of gigabyte-hours of memory."""
-    return gb * kwh_per_gb * pue * copies
-
-
-def embodied_kg(
-    server_kg: float, hours: float, vcpu: float, largest_vcpu: float, life_hours: float = 35_040.0
-) -> float:
-    """Return the embodied kgCO2e that ``hours`` of ``vcpu`` of a server's ``largest_vcpu`` carry."""
-    return server_kg * hours / life_hours * vcpu / largest_vcpu
-
-
 def copies_of(sku: Sku) -> float:
     """Return the original's replication factor of a SKU."""
     key = _copies_key(sku)
@@ -253,7 +230,7 @@ class CcfReader(Reader):
         if isinstance(found, NotRated) or key is None:
             return found
         stores = any(isinstance(each, Storage) for each in found.demand.components)
-        return replace(found, asked=(*found.asked, f"ccf.copies.{key}")) if stores else found
+        return found._replace(asked=(*found.asked, f"ccf.copies.{key}")) if stores else found
 
     def components_of(self, sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
         """Return the components as the original counts them, or say what it has nothing for."""

@@ -116,7 +116,7 @@ def cache(meter: Meter) -> Outcome:
 
 
 def warehouse(meter: Meter) -> Outcome:
-    """Rate BigQuery: storage and slots; bytes analysed are priced by request."""
+    """Rate BigQuery: storage, and slots, which are virtual CPUs; bytes analysed are priced by request."""
     if meter.has("attribution"):
         return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, "slots are counted at their reservation")
     if meter.has("slot", "edition", "flat rate", "reservation"):
@@ -124,12 +124,7 @@ def warehouse(meter: Meter) -> Outcome:
         if hours is None:
             return unknown_unit(meter.sku.consumed_unit, "slot time")
         vcpu = meter.factors.coefficient("bigquery_slot_vcpu").central
-        return Demand(
-            Method.SERVICE_MEDIAN,
-            (Vcpu(vcpu * hours),),
-            (Assumption.SERVICE_MEDIAN_SIZE,),
-            CoverageBucket.FAMILY_OR_VCPU,
-        )
+        return by_size(Method.VCPU, (Vcpu(vcpu * hours),))
     if meter.has("bi engine"):
         return gcp_compute.memory(meter)
     if meter.has("storage") and not meter.has("api", "read", "write"):
@@ -179,7 +174,7 @@ def _frontend(meter: Meter) -> Outcome | None:
     parts = size_parts(meter.factors, "gcp.app_engine.frontend", hours)
     if parts is None:
         return no_size("gcp.app_engine.frontend")
-    return by_size(Method.SERVERLESS, parts, Assumption.SERVICE_MEDIAN_SIZE)
+    return Demand(Method.SERVICE_MEDIAN, parts, (Assumption.SERVICE_MEDIAN_SIZE,), CoverageBucket.SERVICE_MEDIAN)
 
 
 def serverless(meter: Meter) -> Outcome:

@@ -41,6 +41,7 @@ from offgridflow.methodology.generic_parts import (
     transfer_demand,
     unknown_unit,
 )
+from offgridflow.methodology.place import factor_provider
 
 Outcome = Demand | NotRated
 
@@ -138,10 +139,16 @@ def _never_rated(meter: _Meter) -> Outcome | None:
 
 
 def _own_machine(meter: _Meter) -> Outcome | None:
-    """Rate hours of a named machine, whatever its provider; its size goes along for the fallback."""
+    """Rate hours of a named machine, whatever its provider; its size goes along for the fallback.
+
+    A machine of no catalogue that has accelerators is left to its stated size, which asks for the name of the card.
+    """
     attributes = meter.sku.attributes
     hours = hours_of(meter.unit, meter.period)
     if not attributes.instance_type or hours is None:
+        return None
+    known = meter.factors.machine(factor_provider(meter.sku.provider), attributes.instance_type) is not None
+    if sane(attributes.gpu) is not None and not known:
         return None
     if meter.factors.accelerator(attributes.instance_type) is not None:
         return None
@@ -170,7 +177,8 @@ def _own_size(meter: _Meter) -> Outcome | None:
     if gpus is not None:
         model = _named_model(meter)
         if meter.factors.accelerator(model) is None:
-            return refuse(NotEstimatedReason.UNKNOWN_ACCELERATOR, model)
+            detail = f"{model or 'a card without a name'}; where gpu is given, instance_type names the card"
+            return refuse(NotEstimatedReason.UNKNOWN_ACCELERATOR, detail)
         parts.append(Accelerator(model, gpus * hours))
     return by_size(Method.VCPU_AND_MEMORY, tuple(parts), Assumption.VCPU_FROM_BILL) if parts else None
 
@@ -199,6 +207,20 @@ def _own_units(meter: _Meter) -> Outcome | None:
         return _own_accelerator(meter, meter.unit.multiplier)
     if meter.unit.dimension is Dimension.TOKENS:
         return _own_tokens(meter, meter.unit.multiplier)
+    return None
+
+
+def _unfit_unit(meter: _Meter) -> Outcome | None:
+    """Say of a row that states its hardware or its data, but in a unit that is none of it, that the unit is why."""
+    attributes = meter.sku.attributes
+    if attributes.storage_class is not None:
+        return unknown_unit(meter.sku.consumed_unit, "stored data over time")
+    if attributes.transfer_kind is not None:
+        if attributes.transfer_kind not in _TRANSFER_KINDS:
+            return refuse(NotEstimatedReason.UNKNOWN_METER, f"transfer kind {attributes.transfer_kind}")
+        return unknown_unit(meter.sku.consumed_unit, "data moved")
+    if any(each is not None for each in (attributes.vcpu, attributes.memory_gib, attributes.gpu)):
+        return unknown_unit(meter.sku.consumed_unit, "hours")
     return None
 
 
@@ -234,7 +256,7 @@ _ORACLE: Final[tuple[_Rule, ...]] = (
     _oracle_transfer,
     _oracle_storage,
 )
-_OWN: Final[tuple[_Rule, ...]] = (_never_rated, _own_machine, _own_size, _own_data, _own_units)
+_OWN: Final[tuple[_Rule, ...]] = (_never_rated, _own_machine, _own_size, _own_data, _own_units, _unfit_unit)
 
 
 def classify(sku: Sku, period: Month, factors: FactorSet) -> Outcome:

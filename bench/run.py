@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--case", default="help,ordinary,worst,csv", help="which cases, comma separated")
     parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--work", type=Path, help="where the big files go; they are deleted afterwards")
+    parser.add_argument("--work", type=Path, help="folder for the big files, which are deleted afterwards")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--without-map", action="store_true", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
@@ -94,6 +94,8 @@ def main() -> None:
         *(("worst", size) for size in [wanted.worst_lines or max(sizes)] if "worst" in cases),
         *(("csv", size) for size in [wanted.csv_lines or min(sizes)] if "csv" in cases),
     ]
+    if wanted.work is not None:
+        wanted.work.mkdir(parents=True, exist_ok=True)
     help_seconds = _help_seconds() if "help" in cases else None
     figures = [_measure(case, size, wanted.repeat, wanted.work) for case, size in tasks]
     print(_as_json(figures, help_seconds) if wanted.json else _as_table(figures, help_seconds))

@@ -150,6 +150,12 @@ class ApiSettings(Strict):
     session_hours: float = Field(default=12, gt=0)
 
 
+class WhatIfSettings(Strict):
+    """Where a what-if finds prices that the ledger never paid: a price list (docs/dashboard.md)."""
+
+    prices: Path | None = None
+
+
 class QuotaSettings(Strict):
     """A token bucket: how many calls may go out at once, and how many more each second."""
 
@@ -224,6 +230,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     methodology: MethodologySettings = MethodologySettings()
     api: ApiSettings = ApiSettings()
+    whatif: WhatIfSettings = WhatIfSettings()
     run: RunSettings = RunSettings()
     alerts: AlertSettings = AlertSettings()
     pace: dict[str, QuotaSettings] = Field(default_factory=dict)

@@ -17,14 +17,17 @@ from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
 from offgridflow.api.access import UNRESTRICTED, Restriction
+from offgridflow.api.app import create_app
 from offgridflow.api.params import Filtered
 from offgridflow.api.service import Question
 from offgridflow.cli.main import run
+from offgridflow.domain.errors import InputError
 from offgridflow.reports.opened import open_ledger
 from offgridflow.reports.rollup import answers
 from offgridflow.reports.scope import GroupKey
 from offgridflow.reports.totals import report
-from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, server_of
+from offgridflow.settings import Settings, WhatIfSettings
+from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, client_of, server_of, settings
 
 ARROW = "application/vnd.apache.arrow.stream"
 
@@ -323,3 +326,40 @@ def test_who_refuses_gzip_gets_none(serve: Callable[..., ApiClient], path: str, 
     assert [answer.headers.get("content-encoding") for answer in answers] == [None, None]
     packed = client.get(path, headers={"Accept-Encoding": "br;q=0, gzip;q=0.1"})
     assert (packed.headers.get("content-encoding"), len(packed.text) > 1024) == ("gzip", True)
+
+
+def test_a_what_if_takes_the_price_list_of_the_settings(
+    ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The API prices by the list as the command line does by its option; the page names file and line; ETags differ."""
+    prices = tmp_path / "prices.csv"
+    head, row = "provider,sku,region_id,unit,price,currency", f"aws,{FORMULA},eu-north-1,Requests,0.0005,USD"
+    prices.write_text(f"{head}\n{row}\n")
+    question = ["whatif", "--region", "us-east-1:eu-north-1", "--by", "region_id", "--ledger", str(ledger)]
+    assert run([*question, "--prices", str(prices), "--format", "json"]) == 0
+    said = decimals(capsys.readouterr().out)
+    (listed,) = [move for move in said["moves"] if move["price_basis"] == "price_list"]
+    assert (listed["cost_after"], listed["price_source"]) == (Decimal("0.5"), "prices.csv, line 2")
+    assert run([*question, "--prices", str(prices)]) == 0
+    assert "prices.csv, line 2" in " ".join(capsys.readouterr().out.split())
+    tags = set()
+    for chosen in (settings(state=tmp_path / "state.sqlite"), with_prices(tmp_path, prices)):
+        with client_of(create_app(chosen, str(ledger))) as client:
+            found = client.get("/api/v1/whatif?region=us-east-1:eu-north-1&by=region_id")
+            page = client.get("/whatif?region=us-east-1&new_region=eu-north-1&by=region_id").text
+        tags.add(found.headers["etag"])
+        answer = decimals(found.text)
+        assert ("prices.csv, line 2" in page) is (chosen.whatif.prices is not None)
+        assert ({name: answer[name] for name in said} == said) is (chosen.whatif.prices is not None)
+    assert len(tags) == 2
+    prices.write_text(f"{head}\n{row.replace('0.0005', 'cheap')}\n")
+    assert run([*question, "--prices", str(prices)]) == 1
+    assert "prices.csv, line 2, column price: 'cheap' is not accepted." in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(InputError, match="line 2, column price"):
+        create_app(with_prices(tmp_path, prices), str(ledger))
+
+
+def with_prices(folder: Path, prices: Path) -> Settings:
+    """Return settings with a price list."""
+    chosen = settings(state=folder / "state.sqlite")
+    return chosen.model_copy(update={"whatif": WhatIfSettings(prices=prices)})

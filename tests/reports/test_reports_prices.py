@@ -7,12 +7,11 @@ from decimal import Decimal
 import duckdb
 import pytest
 
-from offgridflow.domain.model import Rate, Sku, SkuAttributes, Span
-from offgridflow.domain.periods import Month
-from offgridflow.domain.reasons import CoverageBucket, Method, Status
+from offgridflow.domain.model import Sku, SkuAttributes
 from offgridflow.reports.prices import PRICE_MEANINGS, NoPrice, PriceBasis, offer_of, paid
 from offgridflow.reports.swap import Swap
 from offgridflow.reports.whatif import WhatIf, what_if
+from support.rates import kilogram
 
 Con = duckdb.DuckDBPyConnection
 MakeRow = Callable[..., dict[str, object]]
@@ -20,21 +19,6 @@ Add = Callable[..., None]
 
 TO_STOCKHOLM = Swap(region=("us-east-1", "eu-north-1"))
 STOCKHOLM = {"region_id": "eu-north-1", "sku_meter": "EUN1-BoxUsage:m5.large"}
-
-
-def kilogram(sku: Sku, month: Month) -> Rate:
-    """Rate everything at 1 kg per unit."""
-    return Rate(
-        rate_id="r",
-        sku=sku,
-        period=str(month),
-        status=Status.ESTIMATED,
-        reason=None,
-        method=Method.INSTANCE,
-        coverage_bucket=CoverageBucket.SKU,
-        energy_kwh=Span.exactly(1.0),
-        total_kgco2e=Span.exactly(1.0),
-    )
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ from offgridflow.api.service import Service
 from offgridflow.api.state import state_of
 from offgridflow.api.tokens import Tokens
 from offgridflow.domain.errors import LedgerError, OffGridFlowError
+from offgridflow.domain.identity import digest_of
+from offgridflow.reports.price_list import read_price_list
 from offgridflow.web.pages import add_pages, page_of_error
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from offgridflow.pipeline.model import Progress
     from offgridflow.pipeline.recipe import Kitchen
     from offgridflow.pipeline.runs import RunStore
+    from offgridflow.reports.price_list import PriceList
     from offgridflow.settings import Settings
 
 _logger = logging.getLogger(__name__)
@@ -68,8 +71,10 @@ failure is `application/problem+json` with a stable `code`.
 def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
     """Return the server of a ledger: an ASGI application that owns its parts until its lifespan ends.
 
-    Raises LedgerError where the server's state cannot be kept. The ledger itself is opened at startup.
+    Raises LedgerError where the server's state cannot be kept, InputError for a price list that cannot be used. The
+    ledger itself is opened at startup.
     """
+    listed = None if settings.whatif.prices is None else read_price_list(settings.whatif.prices)
     uri = settings.ledger.address(ledger_uri)
     chosen = settings.api
     state = state_of(uri, chosen.state)
@@ -78,7 +83,14 @@ def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
     runs, history = Runs(state, _ingest(settings, uri)), _history(settings, uri)
     parts = Parts(
         chosen,
-        Service(store, chosen, lambda: _kitchen(settings), cores),
+        Service(
+            store,
+            chosen,
+            lambda: _kitchen(settings),
+            cores,
+            listed=listed,
+            made_with=_made_with(settings, listed),
+        ),
         Tokens(state),
         runs,
         AllRuns(runs, history),
@@ -87,6 +99,12 @@ def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
         {name: str(table.get("type", "")) for name, table in settings.sources.items()},
     )
     return Server(parts)
+
+
+def _made_with(settings: "Settings", listed: "PriceList | None") -> str:
+    """Return the digest of what answers depend on beside the ledger, so that none outlives it in somebody's cache."""
+    sections = [each.model_dump(mode="json") for each in (settings.grain, settings.methodology)]
+    return digest_of([__version__, *sections, listed and listed.digest])[:12]
 
 
 def _history(settings: "Settings", uri: str) -> "RunStore | None":

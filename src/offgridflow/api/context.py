@@ -79,7 +79,11 @@ class Context:
         """Return an answer about a version: 304 where the client has it, else kept bytes, else made now."""
         headers, url = self.request.headers, self.request.url
         asked = Asked(
-            edition.state, self.caller.restriction, chosen_form(form, headers.get("accept")), url.path, url.query
+            self.service.state_of(edition),
+            self.caller.restriction,
+            chosen_form(form, headers.get("accept")),
+            url.path,
+            url.query,
         )
         bodies = self.service.bodies
         kept = found(bodies, asked, headers)

@@ -140,7 +140,7 @@ def _asked(
         form = chosen_form(_given(query), headers.get("accept"))
     except (ApiError, ValueError):
         return None
-    return Asked(newest.state, caller.restriction, form, path, query)
+    return Asked(service.state_of(newest), caller.restriction, form, path, query)
 
 
 def _given(query: str) -> Form | None:

@@ -145,7 +145,10 @@ class Explained(Answer):
 
 
 class Compared(Answer):
-    """Totals before and after a change, both rated with today's factors and settings."""
+    """Totals before and after a change, both rated with today's factors and settings.
+
+    Each move says how its price was found (`price_basis`), and of a price list where it stands (`price_source`).
+    """
 
     rows: list[Row]
     impact_total: Row

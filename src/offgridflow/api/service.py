@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from offgridflow.domain.periods import Period
     from offgridflow.methodology.explain import Explanation
     from offgridflow.pipeline.recipe import Kitchen
+    from offgridflow.reports.price_list import PriceList
     from offgridflow.settings import ApiSettings
 
 _LIGHT_QUEUE: Final = 64
@@ -85,11 +86,24 @@ class Service:
         settings: limits.
         kitchen: makes the factor set and recipe for explanations and what-ifs; called once, late.
         cores: how many heavy queries run at once.
+        listed: prices for what-ifs beside those that the ledger paid.
+        made_with: digest of what answers depend on beside the ledger: version, settings, price list.
 
     """
 
-    def __init__(self, store: "Store", settings: "ApiSettings", kitchen: "Callable[[], Kitchen]", cores: int) -> None:
+    def __init__(
+        self,
+        store: "Store",
+        settings: "ApiSettings",
+        kitchen: "Callable[[], Kitchen]",
+        cores: int,
+        *,
+        listed: "PriceList | None" = None,
+        made_with: str = "",
+    ) -> None:
         self.store = store
+        self.listed = listed
+        self.made_with = made_with
         self.settings = settings
         self.gate = Gate(GateLimits(cores, settings.queue_length, settings.queue_seconds))
         self.light_gate = Gate(GateLimits(cores, _LIGHT_QUEUE, settings.queue_seconds))
@@ -110,6 +124,10 @@ class Service:
         """The factor set and recipe of the settings."""
         with self._kitchen_lock:
             return self._kitchen
+
+    def state_of(self, edition: "Edition") -> str:
+        """Return what every answer depends on: the versions of the ledger, and what this server makes of them."""
+        return f"{edition.state}-{self.made_with}"
 
     @contextmanager
     def heavy(self, edition: "Edition", restriction: "Restriction") -> "Iterator[Reading]":
@@ -257,4 +275,5 @@ class Service:
                 date_from=question.date_from,
                 date_to=question.date_to,
                 provenance=reading.provenance,
+                listed=self.listed,
             )

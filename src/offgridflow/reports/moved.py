@@ -41,7 +41,7 @@ class Changed:
 class Move:
     """A SKU that changes, in one currency: what its use cost, what it would cost, and by which price.
 
-    ``price`` is None where this ledger paid for no such thing in this currency; the cost after is then unknown.
+    ``price`` is None where neither this ledger nor a price list has one in this currency; the cost after is unknown.
     """
 
     before: Sku
@@ -75,6 +75,7 @@ class Move:
             "unit_price_high": price and price.high,
             "price_basis": price and price.basis.value,
             "price_observations": price and price.observations,
+            "price_source": price and price.source,
             "reason": self.reason,
         }
 

@@ -1,6 +1,7 @@
 """Unit prices that were really paid in this ledger, and the offer that a SKU is: the same thing in any region.
 
-There is no price list: prices that nobody paid and nobody gave are unknown, never guessed. docs/dashboard.md tells how.
+A price list of the user answers for what was never paid for (``reports.price_list``). Prices that nobody paid and
+nobody gave are unknown, never guessed. docs/dashboard.md tells how.
 """
 
 import re
@@ -11,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, USAGE, Sku
+from offgridflow.reports.price_list import PriceList
 from offgridflow.reports.records import records, sku_of
 from offgridflow.reports.scope import MONTH_SQL
 
@@ -25,6 +27,7 @@ class PriceBasis(StrEnum):
     """How the price of the other thing was found."""
 
     PAID = "paid"
+    PRICE_LIST = "price_list"
     PAID_FOR_OTHER_SIZE = "paid_for_other_size"
 
 
@@ -37,8 +40,9 @@ class NoPrice(StrEnum):
 
 PRICE_MEANINGS: Final[dict[str, str]] = {
     PriceBasis.PAID: "this ledger paid for the same offer; the median over SKUs and months",
+    PriceBasis.PRICE_LIST: "your own price list has it; this ledger paid for no such thing",
     PriceBasis.PAID_FOR_OTHER_SIZE: "this ledger paid for another size of the same machines; the price by size",
-    NoPrice.NOT_IN_LEDGER: "this ledger paid for no such thing, in that region, on these terms, in this currency",
+    NoPrice.NOT_IN_LEDGER: "this ledger paid for no such thing in that region, on these terms, in this currency",
     NoPrice.QUANTITY_UNKNOWN: "the bill says no quantity of it, or a negative one",
 }
 """What every ``price_basis`` and ``reason`` of a change means."""
@@ -64,26 +68,34 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Money per ONE consumed unit: the median of what was paid, the lowest and the highest of it, and how often."""
+    """Money per ONE consumed unit: the median of what was paid, the lowest and the highest of it, and how often.
+
+    ``source`` is the file and line of a price list; None for what was paid.
+    """
 
     low: float
     central: float
     high: float
     observations: int
     basis: PriceBasis = PriceBasis.PAID
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices by offer and currency; ``by_size`` by family of machines, per size (xlarge at AWS, vCPU at Azure)."""
+    """Prices by offer and currency; ``by_size`` by family of machines, per size (xlarge at AWS, vCPU at Azure).
+
+    ``listed`` is the user's price list, None without one.
+    """
 
     exact: Mapping[tuple[Offer, str | None], Price]
     by_size: Mapping[tuple[Offer, str | None], Price]
+    listed: PriceList | None = None
 
     def of(self, sku: Sku, currency: str | None) -> Price | None:
-        """Return the price of a SKU in a currency, or None where nobody paid for it or for another size of it."""
+        """Return the price of a SKU in a currency: what was paid for it, else listed, else paid for another size."""
         offer = offer_of(sku)
-        exact = self.exact.get((offer, currency))
+        exact = self.exact.get((offer, currency)) or self._listed(sku, currency)
         if exact is not None:
             return exact
         family, size = _sized(offer)
@@ -91,6 +103,13 @@ class Prices:
         if per_size is None or size is None:
             return None
         return replace(per_size, low=per_size.low * size, central=per_size.central * size, high=per_size.high * size)
+
+    def _listed(self, sku: Sku, currency: str | None) -> Price | None:
+        row = None if self.listed is None else self.listed.of(sku, _placeless(sku), currency)
+        if row is None or self.listed is None:
+            return None
+        price = float(row.price)
+        return Price(price, price, price, 0, PriceBasis.PRICE_LIST, f"{self.listed.name}, line {row.line}")
 
 
 NO_PRICES: Final = Prices({}, {})
@@ -173,10 +192,11 @@ _AWS_SIZES: Final = {"nano": 1 / 32, "micro": 1 / 16, "small": 1 / 8, "medium": 
 _AZURE_VCPUS: Final = re.compile(r"(?P<series>Standard_[A-Z]+)(?P<vcpus>\d+)(?P<more>[a-z]*(?:_v\d+)?)$")
 
 
-def paid(con: "duckdb.DuckDBPyConnection", view: str = "emissions") -> Prices:
+def paid(con: "duckdb.DuckDBPyConnection", view: str = "emissions", listed: PriceList | None = None) -> Prices:
     """Return what was paid for each offer: per SKU and month money by quantity, of these median, least and most.
 
-    Usage without a positive quantity or with negative money (corrections alone) says nothing of a price.
+    ``listed`` answers for the rest. Usage without a positive quantity or with negative money (corrections alone) says
+    nothing of a price.
     """
     columns = ", ".join(SKU_COLUMNS)
     rows = records(
@@ -197,6 +217,7 @@ def paid(con: "duckdb.DuckDBPyConnection", view: str = "emissions") -> Prices:
     return Prices(
         {key: _price(values, PriceBasis.PAID) for key, values in exact.items()},
         {key: _price(values, PriceBasis.PAID_FOR_OTHER_SIZE) for key, values in by_size.items()},
+        listed,
     )
 
 

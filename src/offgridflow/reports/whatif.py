@@ -1,7 +1,7 @@
 """The same activities under another rate card: another profile, region, instance family or storage class.
 
 Nothing is stored: the new figures are a temporary view beside the ledger's, never mixed with them. Cost after a change
-is known where this ledger paid for the other thing (``reports.prices``), else null with the reason.
+is known where this ledger paid for the other thing (``reports.prices``) or a price list has it, else null with why.
 Both sides are rated by the month, at the mean of the hours where the factors have hours.
 """
 
@@ -15,6 +15,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.domain.rated import card_of, insert_of, rate_values, rated_rows
 from offgridflow.reports.figures import Row, difference
 from offgridflow.reports.moved import MOVED, Changed, Move, cost_row, costs, fill_moved, moves
+from offgridflow.reports.price_list import PriceList
 from offgridflow.reports.prices import NO_PRICES, PRICE_MEANINGS, paid
 from offgridflow.reports.records import records, sku_of
 from offgridflow.reports.scope import MONTH_SQL, Filters, scope_of
@@ -111,17 +112,18 @@ def what_if(  # noqa: PLR0913  a report's question and the change
     date_from: str | None = None,
     date_to: str | None = None,
     provenance: Provenance = UNKNOWN_PROVENANCE,
+    listed: PriceList | None = None,
 ) -> WhatIf:
     """Return totals of the usage rows as they are rated now, and with ``change`` applied to every SKU.
 
     Both sides are rated by ``rate_of``, so that the difference comes from the change alone. The price of what a SKU
-    becomes is what this ledger paid for it, in any month and account that ``con`` shows.
+    becomes is what this ledger paid for it, in any month and account that ``con`` shows, else that of ``listed``.
     """
     rerate(con, rate_of)
     before = report(con, by, date_from, date_to, where, provenance=provenance, view=RERATED)
     moved = [sku for sku in rerate(con, rate_of, change) if sku.is_moved]
     after = report(con, by, date_from, date_to, where, provenance=provenance, view=RERATED)
-    prices = paid(con) if moved else NO_PRICES
+    prices = paid(con, listed=listed) if moved else NO_PRICES
     fill_moved(con, moved, prices)
     scope = scope_of(date_from, date_to, where or {}, MOVED)
     cells = {

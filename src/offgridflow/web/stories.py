@@ -188,6 +188,7 @@ def whatif_story(context: "Context", edition: "Edition", view: View, change: Cha
         "regions": names,
         "keys": keys,
         "api_query": api_query,
+        "has_price_list": context.service.listed is not None,
         "result": None,
     }
     if change.is_none:
@@ -283,6 +284,7 @@ def _move(move: Mapping[str, object]) -> dict[str, Any]:
         "unit": move["consumed_unit"] or "unit",
         "currency": move["billing_currency"] or "",
         "how": str(reason),
+        "source": move["price_source"],
     }
 
 

@@ -1,6 +1,7 @@
 """``offgridflow whatif``: the same activities in another region, instance family or storage class."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,8 +22,9 @@ from offgridflow.cli.options import (
     names_of,
 )
 from offgridflow.cli.output import Answer, Column, Table, emit
-from offgridflow.cli.session import kitchen, open_ledger
+from offgridflow.cli.session import kitchen, open_ledger, settings
 from offgridflow.domain.errors import UsageError
+from offgridflow.reports.price_list import read_price_list
 from offgridflow.reports.prices import PRICE_MEANINGS
 from offgridflow.reports.swap import Swap
 from offgridflow.reports.whatif import WhatIf, what_if
@@ -45,6 +47,9 @@ def whatif(  # noqa: PLR0913  the options of one command
     date_to: ToOption = None,
     where: WhereOption = None,
     profile: ProfileOption = None,
+    prices: Annotated[
+        Path | None, typer.Option("--prices", metavar="FILE", help="Your price list, a CSV; else that of the settings.")
+    ] = None,
     ledger: LedgerOption = None,
     form: FormatOption = Format.TABLE,
     limit: LimitOption = DEFAULT_LIMIT,
@@ -54,12 +59,14 @@ def whatif(  # noqa: PLR0913  the options of one command
     Instance families and storage classes; carbon and cost before and after.
 
     For example: offgridflow whatif --region us-east-1:eu-north-1 --family m5:m7g. Costs follow the prices that this
-    ledger paid for the other thing; where it paid none, the cost is unknown.
+    ledger paid for the other thing; where it paid none, those of the price list; else the cost is unknown.
     """
     swap = Swap(_pair("--region", region), _pair("--family", family), _pair("--storage", storage))
     if swap == Swap():
         sentence = "Nothing to change was named."
         raise UsageError(sentence, action="Add --region, --family or --storage as OLD:NEW.")
+    chosen = prices or settings().whatif.prices
+    listed = None if chosen is None else read_price_list(chosen)
     rate_of = kitchen(profile).rate_of
     with open_ledger(ledger) as opened:
         found = what_if(
@@ -71,6 +78,7 @@ def whatif(  # noqa: PLR0913  the options of one command
             date_from=date_from,
             date_to=date_to,
             provenance=opened.provenance,
+            listed=listed,
         )
     emit(answer_of(found), form, limit)
 
@@ -115,7 +123,7 @@ def _told(found: WhatIf) -> list[str]:
         sentence = f"Use for {people.money(row['cost_moved'])} {currency} changes: "
         sentence += f"{now} would cost {then}" if row["cost_priced_before"] is not None else "none of it has a price"
         if row["cost_without_price"]:
-            sentence += f"; for {people.money(row['cost_without_price'])} this ledger has no price"
+            sentence += f"; for {people.money(row['cost_without_price'])} there is no price"
         told.append(f"{sentence}.")
     return told
 
@@ -128,13 +136,18 @@ def _moves(found: WhatIf) -> Table:
         Column("then", "cost_after", people.money),
         Column("", "billing_currency"),
         Column("price", "unit_price", people.fine),
-        Column("how", lambda move: str(move["price_basis"] or move["reason"]).replace("_", " ")),
+        Column("how", _how),
     )
     moves = [move.to_json() for move in found.moves]
     used = {str(move["price_basis"] or move["reason"]) for move in moves}
     meanings = [(name.replace("_", " "), text) for name, text in PRICE_MEANINGS.items() if name in used]
     notes = [f"{name.capitalize()}: {text}." for name, text in meanings]
     return Table("Cost of what changes, the dearest first; prices per consumed unit", columns, moves, notes=notes)
+
+
+def _how(move: Mapping[str, object]) -> str:
+    """Say how a price was found, of a price list with its file and line, or why there is no cost."""
+    return str(move["price_source"] or move["price_basis"] or move["reason"]).replace("_", " ")
 
 
 def _name(move: Mapping[str, object], side: str) -> str:

@@ -3,6 +3,7 @@
 Quantities are in ``consumed_unit`` of the SKU; a rate is per ONE consumed unit. Units are in the field names.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -71,10 +72,7 @@ class Span:
 
 
 class Swing(NamedTuple):
-    """Total kgCO2e per unit with one group at its low and at its high, all others central.
-
-    A tuple, because every rate has some seven of them.
-    """
+    """Total kgCO2e per unit with one group at its low and at its high, all others central."""
 
     group: Group
     low_kgco2e: float
@@ -113,13 +111,18 @@ class Step:
     terms: tuple[Term, ...] = ()
 
 
+UNMOVED: Final[Mapping[Group, tuple[float, float]]] = {}
+"""No group moves the total."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """Energy, emissions and water per ONE consumed unit of a SKU in a month under a recipe.
 
     Where ``status`` is not_estimated all impacts are None and ``reason`` says why; never 0 for unknown, never NaN.
     ``operational_location_kgco2e`` is direct + upstream, or their sum alone where only a lifecycle factor exists (then
-    the two parts are None). ``total`` is location-based operational + embodied.
+    the two parts are None). ``total`` is location-based operational + embodied. ``moves_kgco2e`` are the differences
+    to its central value with one group at its low and at its high, all others central.
     """
 
     rate_id: str
@@ -142,7 +145,18 @@ class Rate:
     total_market_kgco2e: float | None = None
     envelope_kgco2e: tuple[float, float] | None = None
     water_l: float | None = None
-    swings: tuple[Swing, ...] = ()
+    moves_kgco2e: Mapping[Group, tuple[float, float]] = field(default_factory=lambda: UNMOVED)
+
+    @property
+    def swings(self) -> tuple[Swing, ...]:
+        """The total with each group that moves it at its low and at its high, in the order of the groups."""
+        total, moves = self.total_kgco2e, self.moves_kgco2e
+        if total is None:
+            return ()
+        held = [(group, *moves[group]) for group in Group if group in moves]
+        return tuple(
+            Swing(group, total.central + low, total.central + high) for group, low, high in held if low or high
+        )
 
 
 DECIMAL: Final = "DECIMAL(38,15)"

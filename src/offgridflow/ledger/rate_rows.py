@@ -62,14 +62,14 @@ def _envelope(index: int) -> Callable[[Rate], object]:
     return lambda rate: None if rate.envelope_kgco2e is None else rate.envelope_kgco2e[index]
 
 
-def _swing(group: Group, end: str) -> Callable[[Rate], object]:
-    low = end == "low_kgco2e"
+def _swing(group: Group, index: int) -> Callable[[Rate], object]:
+    """Return the total with a group at its low (0) or its high (1), None where the group does not move it."""
 
     def value(rate: Rate) -> object:
-        for swing in rate.swings:
-            if swing.group is group:
-                return swing.low_kgco2e if low else swing.high_kgco2e
-        return None
+        moves = rate.moves_kgco2e.get(group)
+        if moves is None or rate.total_kgco2e is None or not any(moves):
+            return None
+        return rate.total_kgco2e.central + moves[index]
 
     return value
 
@@ -86,8 +86,8 @@ def _flat_columns() -> dict[str, tuple[str, Callable[[Rate], object]]]:
     for name in _ATTRIBUTES:
         columns[f"attribute_{name}"] = ("DOUBLE" if name in _ATTRIBUTE_NUMBERS else "VARCHAR", _of_attribute(name))
     for group in Group:
-        for end in ("low_kgco2e", "high_kgco2e"):
-            columns[f"swing_{group.value}_{end}"] = ("DOUBLE", _swing(group, end))
+        for index, end in ((0, "low_kgco2e"), (1, "high_kgco2e")):
+            columns[f"swing_{group.value}_{end}"] = ("DOUBLE", _swing(group, index))
     return columns
 
 

@@ -6,20 +6,19 @@ it, water too; ``it_energy_kwh`` itself is without it.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from offgridflow.domain.model import Span, Swing
+from offgridflow.domain.model import UNMOVED, Span
 from offgridflow.domain.reasons import Group
 from offgridflow.methodology.coefficients import Settings
-from offgridflow.methodology.ranges import Spread, spans, total_of
+from offgridflow.methodology.ranges import Move, Spread, spans, total_of
 from offgridflow.methodology.reading import Part, Reading
 
 MOST_KG_PER_KWH: Final = 3.0
 """No grid emits more: the worst lignite plant is near 1.3 direct; lifecycle and losses included."""
 
 MOST_PUE: Final = 3.0
-
-_GROUPS: Final = tuple(Group)
 
 
 class Figures(NamedTuple):
@@ -36,7 +35,7 @@ class Figures(NamedTuple):
     total_market: float | None
     envelope: tuple[float, float]
     water_l: float | None
-    swings: tuple[Swing, ...]
+    moves: Mapping[Group, Move]
 
     @property
     def content(self) -> list[float | None]:
@@ -73,7 +72,7 @@ def figures_of(reading: Reading, settings: Settings) -> Figures | None:
             total_market=None if market is None else market + embodied,
             envelope=(total.floor, total.ceiling),
             water_l=_water(reading.parts, settings.overhead.central),
-            swings=_swings(total),
+            moves=total.moves,
         )
     )
 
@@ -101,7 +100,7 @@ def _given(reading: Reading, operational: Span) -> Figures:
     kg = reading.embodied_kg.central
     total = Span(operational.low + kg, operational.central + kg, operational.high + kg)
     ends = (total.low, total.high)
-    return Figures(None, None, None, None, operational.central, None, kg, total, None, ends, None, ())
+    return Figures(None, None, None, None, operational.central, None, kg, total, None, ends, None, UNMOVED)
 
 
 def _direct(metered: list[Spread], parts: tuple[Part, ...]) -> float | None:
@@ -134,12 +133,6 @@ def _water(parts: tuple[Part, ...], overhead: float) -> float | None:
             return None
         litres += part.energy_kwh.central * overhead * (site.wue + site.electricity_water * site.pue.central)
     return litres
-
-
-def _swings(total: Spread) -> tuple[Swing, ...]:
-    central, moves = total.central, total.moves
-    held = [(group, *moves[group]) for group in _GROUPS if group in moves]
-    return tuple([Swing(group, central + low, central + high) for group, low, high in held if low or high])
 
 
 def _in_bounds(part: Part) -> bool:

@@ -6,10 +6,9 @@ independent opinions. The envelope is what the figure would be with all at once:
 
 import math
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from offgridflow.domain.model import Span
+from offgridflow.domain.model import UNMOVED, Span
 from offgridflow.domain.reasons import Group
 
 
@@ -41,7 +40,7 @@ class Spread(NamedTuple):
     central: float
     floor: float
     ceiling: float
-    moves: Mapping[Group, Move] = MappingProxyType({})
+    moves: Mapping[Group, Move] = UNMOVED
 
     @classmethod
     def of(cls, group: Group, span: Span) -> "Spread":
@@ -72,12 +71,12 @@ class Spread(NamedTuple):
         central, floor, ceiling, moves = self
         scaled = {each: (fall * factor, rise * factor) for each, (fall, rise) in moves.items()}
         if low != high:
-            fall, rise = scaled.get(group, _UNMOVED)
+            fall, rise = scaled.get(group, _STILL)
             scaled[group] = (fall + central * (low - factor), rise + central * (high - factor))
         return Spread(central * factor, floor * low, ceiling * high, scaled)
 
 
-_UNMOVED: Final[Move] = (0.0, 0.0)
+_STILL: Final[Move] = (0.0, 0.0)
 NOTHING: Final = Spread(0.0, 0.0, 0.0)
 
 
@@ -86,7 +85,7 @@ def _added(one: Mapping[Group, Move], other: Mapping[Group, Move]) -> Mapping[Gr
         return one or other
     total = dict(one)
     for group, (low, high) in other.items():
-        before = total.get(group, _UNMOVED)
+        before = total.get(group, _STILL)
         total[group] = (before[0] + low, before[1] + high)
     return total
 

@@ -114,13 +114,14 @@ class Rater:
             total_market_kgco2e=figures.total_market,
             envelope_kgco2e=figures.envelope,
             water_l=figures.water_l,
-            swings=figures.swings,
+            moves_kgco2e=figures.moves,
         )
 
 
 def _marks_of(sku: Sku, marks: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
     """Return the assumptions behind a SKU's figures, and that of its quantity, which is none of the SKU's own."""
-    if PRICED_QUANTITY not in (sku.attributes.pricing_model or "").split():
+    model = sku.attributes.pricing_model
+    if not model or PRICED_QUANTITY not in model.split():
         return marks
     return tuple(sorted({*marks, Assumption.UNIT_FROM_PRICING}))
 

@@ -174,6 +174,7 @@ class Reader:
         self.workshop = Workshop(factors, self.settings)
         self._always = _always(self.settings, recipe)
         self._assemblies: Memo[object, Assembly | NotRated] = Memo()
+        self._marks: Memo[object, tuple[Assumption, ...]] = Memo()
         self._grounds: Memo[object, Ground | NotRated] = Memo()
         self._places: dict[tuple[str, str | None, bool], Place | None] = {}
         self._sites: dict[tuple[str, str, Month], Site | None] = {}
@@ -278,7 +279,8 @@ class Reader:
     def _reading(
         self, assembly: Assembly, parts: tuple[Part, ...], marks: tuple[Assumption, ...], ids: tuple[str, ...]
     ) -> Reading | NotRated:
-        all_marks = tuple(sorted(dict.fromkeys((*assembly.marks, *marks))))
+        both = (assembly.marks, marks)
+        all_marks = self._marks.get(both) or self._marks.keep(both, tuple(sorted({*assembly.marks, *marks})))
         all_ids = tuple(sorted(dict.fromkeys((*assembly.factor_ids, *ids))))
         if self.recipe.profile is Profile.ASSURED and (bad := self._recalled(all_ids)) is not None:
             return NotRated(NotEstimatedReason.NO_FACTOR, f"{bad} is recalled, which the assured profile refuses")

@@ -15,6 +15,7 @@ from offgridflow.domain.errors import ConservationError
 from offgridflow.domain.model import ACTIVITY_COLUMNS, SKU_COLUMNS, USAGE, Rate, Sku, SkuAttributes
 from offgridflow.domain.periods import Hour, Month, Period, month_of
 from offgridflow.domain.rated import card_of, insert_of, rate_values, rated_rows
+from offgridflow.methodology.batch import collector_at_rest
 
 RateFunction = Callable[[Sku, Period], Rate]
 """A pure function from a SKU and a period to its rate, bound to one factor set and recipe."""
@@ -100,7 +101,8 @@ def build_card(
         split = {(line.sku_hash, line.period) for line in varied}
         kept = [line for line in lines if (line.sku_hash, line.period) not in split]
         lines = [*kept, *hours_of(con, varied)]
-    rates = [rate_of(line.sku, line.period) for line in lines]
+    with collector_at_rest():
+        rates = [rate_of(line.sku, line.period) for line in lines]
     con.execute(card_of(CARD, CARD_KEYS))
     _insert(con, (card_row(line, rate) for line, rate in zip(lines, rates, strict=True)))
     return tuple({rate.rate_id: rate for rate in rates}.values())

@@ -197,7 +197,8 @@ export function imageOf(data) {
     scales,
     plugins: captionsOf(data),
   };
-  const chart = new globalThis.Chart(canvas, configOf(data, options, [sourceOf(data)]));
+  const whole = { ...data, selected: data.labels.map(() => true) };
+  const chart = new globalThis.Chart(canvas, configOf(whole, options, [sourceOf(data)]));
   return new Promise((resolve) => {
     canvas.toBlob((blob) => {
       chart.destroy();

@@ -163,6 +163,33 @@ def test_an_unchanged_export_costs_its_listing_and_a_restated_month_is_replaced(
     assert [row["scope_1_kgco2e"] for row in site.rows("month", before)] == [5000, 1000]
 
 
+def test_full_commits_again_what_is_unchanged(bucket: Bucket, site: Site) -> None:
+    """With --full an equal month is read and committed again, as that of a bill is; the figures stay what they were."""
+    bucket.publish(packed([record("1")]))
+    site.run(settings=bucket.settings())
+    before, rows = site.ledger.reported.head(), site.rows()
+    assert [each.status for each in site.run(settings=bucket.settings(), full=True).periods] == ["committed"]
+    after = site.ledger.reported.head()
+    assert after.version == before.version + 1
+    assert {key: each.content_digest for key, each in after.reports.items()} == {
+        key: each.content_digest for key, each in before.reports.items()
+    }
+    assert site.rows() == rows
+    assert [each.status for each in site.run(settings=bucket.settings()).periods] == ["unchanged"]
+
+
+def test_equal_figures_in_another_file_are_read_once(bucket: Bucket, site: Site) -> None:
+    """A month that is published anew with equal figures is read by the next run, and by none after it."""
+    bucket.publish(packed([record("1")]))
+    site.run(settings=bucket.settings())
+    rows = site.rows()
+    bucket.publish(packed([record("1")], columns=[*reversed(record("1"))]))
+    assert [each.status for each in site.run(settings=bucket.settings()).periods] == ["committed"]
+    assert [each.status for each in site.run(settings=bucket.settings()).periods] == ["unchanged"]
+    assert {operation for operation, _ in site.outcomes} == {"ListObjectsV2"}
+    assert site.rows() == rows
+
+
 def test_parquet_gives_the_same_rows(bucket: Bucket, site: Site, tmp_path: Path) -> None:
     """Doubles, timestamps and nulls of Parquet are read as the CSV's texts are."""
     names = ", ".join(f"'{value}' AS {name}" for name, value in CELL.items() if "period" not in name)

@@ -57,6 +57,16 @@ def test_equal_content_is_unchanged_whatever_its_order(site: Site) -> None:
     assert live(site.ledger) == [1, 1, 2]
 
 
+def test_what_is_asked_for_again_is_committed_again(site: Site) -> None:
+    """Asked to, an equal month replaces itself: another commit, the same figures, and the older one stays readable."""
+    first = site.ledger.reported.commit(month(1, 2))
+    again = site.ledger.reported.commit(month(2, 1), again=True)
+    assert (again.status, again.version) == ("committed", first.version + 1)
+    assert site.ledger.reported.history()[0]["replaced_commit_id"] == first.commit_id
+    assert live(site.ledger) == [1, 2]
+    assert verify(site.ledger.snapshot()).ok
+
+
 def test_what_went_back_is_a_change_too(site: Site) -> None:
     """A, then B, then A again: three commits, and each of them can be read."""
     versions = [site.ledger.reported.commit(month(kg)).version for kg in (1, 2, 1)]

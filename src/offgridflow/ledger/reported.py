@@ -133,9 +133,11 @@ class ReportedTable:
                     return self.head(int(entry["version"]))
         return ReportedHead(-1, {})
 
-    def commit(self, report: MonthOfReport, *, run_id: str | None = None) -> ReportCommit:
+    def commit(self, report: MonthOfReport, *, run_id: str | None = None, again: bool = False) -> ReportCommit:
         """Make the rows the one live content of their (source, month), or find that it is so already.
 
+        Equal rows that lie upstream as another object are committed, so that the next run knows that one by the log.
+        ``again`` replaces what is live even where rows and object are the same.
         Raises LedgerError, and CommitUnknownError (run it again: it finds out).
         """
         self._log.create(self._configuration())
@@ -145,7 +147,7 @@ class ReportedTable:
         for _ in range(_MOST_RACES):
             head = self.head()
             live = head.reports.get((report.source, report.month))
-            if live is not None and live.content_digest == pending.digest:
+            if live is not None and not again and pending.is_live_as(live):
                 if staged is not None:
                     self._storage.discard(REPORTED, pending.name)
                 return ReportCommit("unchanged", head.version, live.commit_id)
@@ -222,6 +224,10 @@ class _Pending:
     digest: str
     commit_id: str
     run_id: str | None
+
+    def is_live_as(self, live: LiveReport) -> bool:
+        """Whether it would change nothing of what is live."""
+        return (live.content_digest, live.upstream_digest) == (self.digest, self.report.upstream_digest)
 
     @property
     def partition(self) -> dict[str, str]:

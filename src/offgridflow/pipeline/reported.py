@@ -1,7 +1,8 @@
 """Ingest of a provider's own report: ask, check, commit each month at once; a failing month never stops the others.
 
-A month is replaced whole. A month of which the provider says nothing stays as it is, and so does one that lacks an
-account whose figures were committed before and are denied now: a refusal is no zero.
+A month is replaced whole. One of which the provider says nothing stays as it is, and so does one that lacks an account
+whose figures were committed before and are denied now: a refusal is no zero. With ``--full`` what is unchanged is
+committed again, as a bill is.
 """
 
 from collections import defaultdict
@@ -108,7 +109,8 @@ def _commit(
     ledger = source.run.ledger
     try:
         _refuse_loss(ledger.reported.head().reports.get((source.name, month)), source, denied)
-        done = ledger.reported.commit(report, run_id=source.run.ports.run_id)
+        options, run_id = source.run.options, source.run.ports.run_id
+        done = ledger.reported.commit(report, run_id=run_id, again=options.full)
     except OffGridFlowError as error:
         return source.result(month, "failed", line_items=len(rows), error=failure_of(error))
     return source.result(month, done.status, line_items=len(rows), activities=len(rows), fingerprint=report.digest)

@@ -1,17 +1,13 @@
-"""Small deliveries with known figures for the ledger tests; as a program, commits a list of them and says what became.
-
-Usage: ``python worker.py LEDGER JOBS`` where JOBS is a JSON list of the keyword arguments of ``Delivery``, with
-``kill_at`` naming the step after which the process kills itself.
-"""
+"""Small deliveries with known figures for the ledger tests, and a process that commits a list of them."""
 
 import json
 import os
 import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from arro3.core import Table
@@ -200,18 +196,19 @@ def killer(step: str | None) -> Callable[[str], None]:
     return checkpoint
 
 
-def main(folder: str, jobs: str) -> None:
-    """Commit the deliveries, and print a JSON list of results: status and version, or the code of the error."""
+def commit_all(uri: str, jobs: Sequence[Mapping[str, Any]], answer: str) -> None:
+    """Commit deliveries (as a process of its own), and write to ``answer`` the status and version of each, as JSON.
+
+    Each job is the keyword arguments of a Delivery, with ``kill_at`` naming the step after which the process kills
+    itself. A commit that is refused has the code of its error as its status.
+    """
     results: list[dict[str, object]] = []
-    for job in json.loads(jobs):
-        ledger = Ledger.open(folder, create=True, checkpoint=killer(job.pop("kill_at", None)))
+    for told in jobs:
+        job = dict(told)
+        ledger = Ledger.open(uri, create=True, checkpoint=killer(job.pop("kill_at", None)))
         try:
             done = Delivery(**job).commit(ledger)
             results.append({"status": done.status, "version": done.version, **job})
         except LedgerError as error:
             results.append({"status": error.code, "detail": error.sentence, **job})
-    json.dump(results, sys.stdout)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    Path(answer).write_text(json.dumps(results), encoding="utf-8")

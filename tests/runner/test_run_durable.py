@@ -2,9 +2,9 @@
 
 import importlib
 import random
-import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from offgridflow.pipeline.slots import Slots
 from offgridflow.pipeline.steps import STEPS_VERSION
 from offgridflow.testing import Answer, Dialect, FakeBucket
 from support.bench import Bench
-from support.crew import processes
+from support.crew import processes, run_command
 from support.durable import Site, run_and_die, run_and_tell, wait_until
 from support.exports import AZURE, Upstream
 
@@ -26,15 +26,32 @@ CANARY = "sv=canary-of-a-source"
 Sources = dict[str, dict[str, Any]]
 
 
-@pytest.fixture
-def clouds() -> Iterator[dict[str, Upstream]]:
-    """Two accounts with two months each, in buckets over sockets that any process reaches."""
+@contextmanager
+def two_accounts() -> Iterator[dict[str, Upstream]]:
+    """Yield two accounts with two months each, in buckets over sockets that any process reaches."""
     with FakeBucket(Dialect.AZURE_BLOB) as first, FakeBucket(Dialect.AZURE_BLOB) as second:
         found = {"one": Upstream(AZURE, first, "acct-1"), "two": Upstream(AZURE, second, "acct-2")}
         for upstream in found.values():
             for month in MONTHS:
                 upstream.publish(month, ["0.1", "0.25"])
         yield found
+
+
+@pytest.fixture
+def clouds() -> Iterator[dict[str, Upstream]]:
+    """Two accounts with two months each, which nobody has read yet."""
+    with two_accounts() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of the ledger that one run in one process makes of these accounts."""
+    site = Site(tmp_path_factory.mktemp("undisturbed"))
+    with two_accounts() as clouds:
+        site.configure(sources_of(clouds), None, runner="in_process")
+        assert site.run().result.status == "ok"
+    return Bench(site.ledger).digest()
 
 
 class Crew:
@@ -50,11 +67,9 @@ class Crew:
         self._begun.append(process.kill)
         return process
 
-    def call(self, site: Site, *arguments: str) -> Any:  # noqa: ANN401 - a Popen
-        """Start the command line in a process of its own."""
-        process = site.start(*arguments)
-        self._begun.append(process.kill)
-        return process
+    def call(self, site: Site, *arguments: str) -> Any:  # noqa: ANN401 - a process of multiprocessing
+        """Start the command line in a process of its own, which writes to ``stdout`` and ``stderr`` in the folder."""
+        return self.send(run_command, str(site.folder), (*arguments, "--ledger", str(site.ledger)))
 
     def end(self) -> None:
         """Kill whatever still runs."""
@@ -81,12 +96,9 @@ def parts_read(clouds: dict[str, Upstream]) -> list[str]:
     return sorted(path for path in seen if path.endswith(".csv.gz"))
 
 
-def undisturbed(folder: Path, clouds: dict[str, Upstream]) -> str:
-    """Return the digest of the ledger that one run in one process makes of the clouds."""
-    site = Site(folder)
-    site.configure(sources_of(clouds), None, runner="in_process")
-    assert site.run().result.status == "ok"
-    return Bench(site.ledger).digest()
+def parts_of(clouds: dict[str, Upstream]) -> list[str]:
+    """Return the path of every part that there is."""
+    return sorted(each.bucket.path_of(each.key_of(month)) for each in clouds.values() for month in MONTHS)
 
 
 def statuses(site: Site) -> list[str]:
@@ -94,13 +106,14 @@ def statuses(site: Site) -> list[str]:
     return [period.status for period in site.run().result.periods]
 
 
-def test_both_runners_make_the_same_ledger(clouds: dict[str, Upstream], tmp_path: Path, database: str | None) -> None:
+def test_both_runners_make_the_same_ledger(
+    clouds: dict[str, Upstream], undisturbed: str, tmp_path: Path, database: str | None
+) -> None:
     """A durable run commits what a run in one process does, and a second one, of either kind, finds it unchanged."""
-    digest = undisturbed(tmp_path / "undisturbed", clouds)
     site = Site(tmp_path / "durable")
     site.configure(sources_of(clouds), database)
     assert statuses(site) == ["committed"] * 4
-    assert Bench(site.ledger).digest() == digest
+    assert Bench(site.ledger).digest() == undisturbed
     before = len(parts_read(clouds))
     assert statuses(site) == ["unchanged"] * 4
     site.configure(sources_of(clouds), None, runner="in_process")
@@ -115,14 +128,12 @@ def test_both_runners_make_the_same_ledger(clouds: dict[str, Upstream], tmp_path
     indirect=["database"],
 )
 def test_another_worker_goes_on_where_a_killed_one_stopped(
-    clouds: dict[str, Upstream], tmp_path: Path, crew: Crew, database: str | None, stage: str
+    clouds: dict[str, Upstream], undisturbed: str, tmp_path: Path, crew: Crew, database: str | None, stage: str
 ) -> None:
     """A worker that nobody asked for anything finishes what a killed run began; no part is read twice.
 
     The ledger is that of an undisturbed run, and the next run finds it unchanged.
     """
-    digest = undisturbed(tmp_path / "undisturbed", clouds)
-    before = parts_read(clouds)
     site = Site(tmp_path / "durable")
     site.configure(sources_of(clouds), database)
     victim = crew.send(run_and_die, str(site.folder), stage)
@@ -131,11 +142,11 @@ def test_another_worker_goes_on_where_a_killed_one_stopped(
     assert len(site.live()) < 4
     worker = crew.call(site, "run", "--schedule")
     wait_until(lambda: len(site.live()) == 4 and not owned(site, database))
-    worker.send_signal(signal.SIGTERM)
-    _, log = worker.communicate()
-    assert worker.returncode == 0, log
-    assert Bench(site.ledger).digest() == digest
-    assert parts_read(clouds) == sorted([*before, *before])
+    worker.terminate()
+    worker.join()
+    assert worker.exitcode == 0, (site.folder / "stderr").read_text()
+    assert Bench(site.ledger).digest() == undisturbed
+    assert parts_read(clouds) == parts_of(clouds)
     assert statuses(site) == ["unchanged"] * 4
     assert [run["status"] for run in site.store.newest()] == ["ok", "interrupted"]
 
@@ -162,7 +173,8 @@ def test_a_second_live_worker_leaves_the_work_of_the_first_alone(
     for _ in range(2):
         rows = [row for row in site.workflows(database) if row.status == "PENDING" and f"/{paused}/" in row.workflow_id]
         assert [row.executor for row in rows] == ["slot-0"]
-        time.sleep(5)  # the second one looks for dead workers meanwhile, more than once
+        seen = site.looks(second.pid)
+        wait_until(lambda seen=seen: site.looks(second.pid) >= seen + 2)  # type: ignore[misc]  # the default is an int
     assert len(site.live()) == 2
     (site.folder / "go").touch()
     first.join()
@@ -193,10 +205,9 @@ def alone_on_each_account(told: list[list[str]]) -> bool:
 
 
 def test_many_workers_lose_and_double_nothing(
-    clouds: dict[str, Upstream], tmp_path: Path, crew: Crew, database: str | None
+    clouds: dict[str, Upstream], undisturbed: str, tmp_path: Path, crew: Crew, database: str | None
 ) -> None:
     """Of five runs at once, two of which are killed at any instant, the ledger is that of an undisturbed one."""
-    digest = undisturbed(tmp_path / "undisturbed", clouds)
     site = Site(tmp_path / "durable")
     site.configure(sources_of(clouds), database)
     dice = random.Random(6)  # noqa: S311 - chooses instants
@@ -208,7 +219,7 @@ def test_many_workers_lose_and_double_nothing(
     for worker in workers:
         worker.join()
     assert {worker.exitcode for worker in workers[2:]} == {0}
-    assert Bench(site.ledger).digest() == digest
+    assert Bench(site.ledger).digest() == undisturbed
     assert Ledger.open(site.ledger).version() == 4
     assert statuses(site) == ["unchanged"] * 4
     assert owned(site, database) == []
@@ -393,8 +404,9 @@ def test_the_command_line_runs_durably(
     site.configure(sources_of(clouds), database)
     for arguments, outcome in ((("run",), b'"committed"'), (("ingest",), b'"unchanged"')):
         process = crew.call(site, *arguments, "--format", "json")
-        out, err = process.communicate()
-        assert process.returncode == 0, err
+        process.join()
+        out, err = ((site.folder / name).read_bytes() for name in ("stdout", "stderr"))
+        assert process.exitcode == 0, err
         assert out.count(outcome) == 4
         assert b"canary" not in out + err
     assert {each.status for each in site.workflows(database)} == {"SUCCESS"}

@@ -15,10 +15,9 @@ from typing import Final
 import pytest
 
 from support.bench import Bench
-from support.clouds import MONTH_COST, Sources, three_clouds
+from support.clouds import MONTH_COST, SOAK, Sources, three_clouds
 from support.crew import Operator, processes, run_command_once_traced
 
-SOAK = bool(os.environ.get("OFFGRIDFLOW_SOAK"))
 FAILURES = 300 if SOAK else 6
 COMMAND = ("ingest", "--format", "json", "--ledger", "ledger")
 ERRORS: Final = {
@@ -65,7 +64,7 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 @pytest.fixture(scope="module")
 def sources() -> Iterator[Sources]:
-    """Exports of three clouds with two months each."""
+    """Exports of three clouds, see PERIODS."""
     with three_clouds() as found:
         yield found
 

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 from random import Random
 from types import TracebackType
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 
@@ -196,8 +198,11 @@ def run_as_nobody(folder: str) -> None:
     _run_a_twin(folder)
 
 
-SDKS = ("boto3", "azure.core", "azure.identity", "azure.storage.blob", "google.cloud.bigquery")
-"""Slow to import, so that they are imported once for all processes."""
+LATE = (
+    *("boto3", "azure.core", "azure.identity", "azure.storage.blob", "google.cloud.bigquery", "croniter"),
+    *("dbos", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg"),
+)
+"""Slow to import, and imported by the product when it needs them: here once for all processes."""
 
 
 class _LastResort:
@@ -216,8 +221,8 @@ class _LastResort:
         os._exit(1)
 
 
-def run_command_once_traced(folder: str, arguments: Sequence[str]) -> None:
-    """Run the command line in a folder once a debugger has attached (as a process of its own).
+def run_command(folder: str, arguments: Sequence[str]) -> None:
+    """Run the command line in a folder (as a process of its own).
 
     What it writes goes to the files ``stdout`` and ``stderr`` there.
     """
@@ -225,23 +230,30 @@ def run_command_once_traced(folder: str, arguments: Sequence[str]) -> None:
     for number, name in ((1, "stdout"), (2, "stderr")):
         with Path(name).open("wb") as file:
             os.dup2(file.fileno(), number)
-    kitchen()
-    while "TracerPid:\t0\n" in Path("/proc/self/status").read_text():
-        time.sleep(0.005)
     with _LastResort():
         sys.exit(run(list(arguments)))
+
+
+def run_command_once_traced(folder: str, arguments: Sequence[str]) -> None:
+    """Do the same once a debugger has attached."""
+    while "TracerPid:\t0\n" in Path("/proc/self/status").read_text():
+        time.sleep(0.005)
+    run_command(folder, arguments)
 
 
 class Crew:
     """Processes from a server that has imported everything and started nothing.
 
     The server lives as long as the test run and keeps the environment that it was born with, so each process is given
-    the present one.
+    the present one. It is born with our import path in that environment: Python 3.11 gives it no other way, and it
+    passes over what it cannot import without a word.
     """
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["support.crew", *SDKS])
+        self._context.set_forkserver_preload(["support.warm"])
+        with patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}):
+            forkserver.ensure_running()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - Event, Queue and the like, as the context makes them
         return getattr(self._context, name)
@@ -252,6 +264,7 @@ class Crew:
 
 
 def _in_environment(environment: dict[str, str], target: Callable[..., None], args: tuple[object, ...]) -> None:
+    assert "support.warm" in sys.modules, "the server of processes has imported nothing"
     os.environ.clear()
     os.environ.update(environment)
     target(*args)

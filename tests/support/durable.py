@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 
@@ -20,11 +19,15 @@ from offgridflow.pipeline.model import IngestOptions
 from offgridflow.pipeline.runner import RunReport
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
 from offgridflow.pipeline.worker import Errand, run_once
+from offgridflow.pipeline.workflows import Workflows
 from offgridflow.settings import read_settings
 from support.crew import kitchen
 
 Hear = Callable[[str, str], None]
 PATIENCE_SECONDS = 200.0
+WATCH_SECONDS = 0.5
+_BETWEEN_LOOKS_SECONDS = 0.25
+"""A look at ledger and workflows takes the machine some 0.05 s, which those that are waited for need."""
 
 
 def silent(stage: str, detail: str) -> None:
@@ -74,18 +77,22 @@ class Site:
         (self.folder / "offgridflow.toml").write_text("\n".join(lines), encoding="utf-8")
 
     def run(self, hear: Hear = silent, **options: Any) -> RunReport:  # noqa: ANN401 - the fields of IngestOptions
-        """Do one run in this process; ``hear`` is told each stage and what it is about."""
+        """Do one run in this process; ``hear`` is told each stage and what it is about.
+
+        Dead workers are looked for more often than by default, so that no test has to wait for it.
+        """
 
         def progress(stage: str, detail: str, done: int, total: int) -> None:
             hear(f"{stage} {done}/{total}", detail)
 
-        errand = Errand(str(self.ledger), read_settings(self.folder), IngestOptions(**options), progress=progress)
+        settings, chosen = read_settings(self.folder), IngestOptions(**options)
+        errand = Errand(str(self.ledger), settings, chosen, progress=progress, watch_seconds=WATCH_SECONDS)
         return run_once(errand)
 
-    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        """Start the command line in a process of its own."""
-        command = [sys.executable, "-m", "offgridflow", *arguments, "--ledger", str(self.ledger)]
-        return subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def looks(self, pid: int) -> int:
+        """Return how often a process of ``run_and_tell`` has looked for work of dead workers."""
+        told = self.folder / f"looks-{pid}"
+        return told.stat().st_size if told.exists() else 0
 
     def live(self) -> set[tuple[str, str]]:
         """Return what is committed; nothing where there is no ledger yet."""
@@ -121,7 +128,7 @@ def wait_until(what: Callable[[], bool]) -> None:
     begun = time.monotonic()
     while not what():
         assert time.monotonic() - begun < PATIENCE_SECONDS, "waited in vain"
-        time.sleep(0.1)
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
 
 
 def run_and_die(folder: str, stage: str) -> None:
@@ -137,9 +144,18 @@ def run_and_die(folder: str, stage: str) -> None:
 
 
 def run_and_tell(folder: str, pause_at: str = "") -> None:
-    """Do one run and write each stage to ``stages`` (as a process of its own); at ``pause_at`` wait for ``go``."""
+    """Do one run and write each stage to ``stages`` (as a process of its own); at ``pause_at`` wait for ``go``.
+
+    Each look for work of dead workers is one character of the file ``looks-PID``.
+    """
     kitchen()
     place = Path(folder)
+    honest = Workflows.recover
+
+    def recover(self: Workflows) -> None:
+        honest(self)
+        with (place / f"looks-{os.getpid()}").open("a", encoding="utf-8") as stream:
+            stream.write(".")
 
     def hear(reached: str, detail: str) -> None:
         with (place / "stages").open("a", encoding="utf-8") as stream:
@@ -148,4 +164,5 @@ def run_and_tell(folder: str, pause_at: str = "") -> None:
             (place / "paused").touch()
             wait_until((place / "go").exists)
 
-    Site(place).run(hear)
+    with patch.object(Workflows, "recover", recover):
+        Site(place).run(hear)

@@ -3,13 +3,12 @@
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,18 +60,15 @@ class Shelf:
 
     def write(self, folder: Path, path: str, content: bytes, name: str = "ledger") -> None:
         """Put an object there, over one that is there."""
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / uuid.uuid4().hex
-        aside.write_bytes(content)
-        self.storage(name).upload(path, aside)
+        self.fill(folder, {path: content}, name)
 
-    def copy(self, origin: str, target: str, folder: Path) -> None:
-        """Copy a ledger, log and all."""
-        if self.kind == "folder":
-            shutil.copytree(self.uri(origin), self.uri(target))
-            return
-        for path, content in self.tree(folder, origin).items():
-            self.write(folder, path, content, target)
+    def fill(self, folder: Path, tree: Mapping[str, bytes], name: str = "ledger") -> None:
+        """Put a ledger there, as ``tree`` gave it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        storage, aside = self.storage(name), folder / uuid.uuid4().hex
+        for path, content in tree.items():
+            aside.write_bytes(content)
+            storage.upload(path, aside)
 
 
 def moto_server() -> AbstractContextManager[str]:

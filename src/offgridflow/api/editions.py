@@ -346,12 +346,12 @@ class Store:
 
     def history(self) -> list[dict[str, object]]:
         """Return what was done to the ledger, newest first."""
-        return self._open(self.ledger_uri).history()
+        return self._watched().history()
 
     def is_readable(self) -> bool:
         """Return whether the ledger can be read now."""
         try:
-            self._open(self.ledger_uri).version()
+            self._watched().version()
         except LedgerError:
             return False
         return True

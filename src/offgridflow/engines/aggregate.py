@@ -22,7 +22,8 @@ from offgridflow.domain.model import (
     SKU_HASH_SQL,
     SkuAttributes,
 )
-from offgridflow.engines.cells import clean, element_of_text, quote_name, quote_text
+from offgridflow.domain.sql import sql_text
+from offgridflow.engines.cells import clean, element_of_text, quote_name
 from offgridflow.engines.lookup import fill_lookup
 from offgridflow.engines.model import Grain
 from offgridflow.engines.readers import RawSql
@@ -89,7 +90,7 @@ def truncated(grain: Grain) -> str:
     if grain.period not in _PERIODS:
         message = f"The grain's period is one of {sorted(_PERIODS)}, not {grain.period!r}."
         raise ValueError(message)
-    return f"date_trunc({quote_text(grain.period)}, charge_period_start)"
+    return f"date_trunc({sql_text(grain.period)}, charge_period_start)"
 
 
 def _grouping(raw: RawSql, lines: str, keys: Sequence[str], grain: Grain) -> str:
@@ -141,7 +142,7 @@ def _once(raw: RawSql, name: str) -> str:
 
 def source_sql(source: str | None) -> str:
     """Return the SQL of the source's name: the given one, or provider and account."""
-    return quote_text(source) if source is not None else f"provider || '/' || {_LAST_SEGMENT}"
+    return sql_text(source) if source is not None else f"provider || '/' || {_LAST_SEGMENT}"
 
 
 def problem_sql(source: str | None) -> str:
@@ -168,18 +169,18 @@ def _tags(raw: RawSql) -> str:
     """Return the SQL of the sorted map of the chosen tags that a line has; the empty map where there are none."""
     if not raw.tag_keys:
         return "MAP {}"
-    pairs = ", ".join(f"{{'k': {quote_text(key)}, 'v': _tag_{number}}}" for number, key in enumerate(raw.tag_keys))
+    pairs = ", ".join(f"{{'k': {sql_text(key)}, 'v': _tag_{number}}}" for number, key in enumerate(raw.tag_keys))
     return f"map_from_entries(list_filter([{pairs}], lambda pair: pair.v IS NOT NULL))"
 
 
-def merge(con: duckdb.DuckDBPyConnection) -> bool:
+def merge(con: duckdb.DuckDBPyConnection, *, may_be_equal: bool = True) -> bool:
     """Create ``activity_rows`` from ``mapped_rows``, adding up rows that became equal when they were derived.
 
-    Returns False where none did: then it is a view of them.
+    Returns False where none did: then it is a view of them. ``may_be_equal`` is False where that is known already.
     """
     keys = ["source", "billing_period", *(name for name in ACTIVITY_COLUMNS if name not in MEASURE_COLUMNS)]
     keys += ["sku_hash", "_no_quantity", "problem"]
-    if not has_equal_rows(con, "mapped_rows", keys):
+    if not (may_be_equal and has_equal_rows(con, "mapped_rows", keys)):
         con.execute("CREATE OR REPLACE VIEW activity_rows AS FROM mapped_rows")
         return False
     sums = [f"CAST(sum({name}) AS {MEASURE_COLUMNS[name]}) AS {name}" for name in (*MEASURES, "line_items")]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from offgridflow.domain.sql import sql_text
+
 LIMITS: Final = {"DECIMAL(33,15)": "1e18", "DECIMAL(37,15)": "1e22"}
 MONEY: Final = "DECIMAL(33,15)"
 """Money of one line: below 10^18, so that the sum of 10^5 such lines still fits DECIMAL(38,15)."""
@@ -39,11 +41,6 @@ class RawColumn:
         return self.type.endswith("]") or self.type.startswith(("MAP(", "STRUCT("))
 
 
-def quote_text(text: str) -> str:
-    """Return a SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def quote_name(name: str) -> str:
     """Return a SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -65,14 +62,14 @@ def clean(sql: str, null_words: Sequence[str]) -> str:
 
 def absent(sql: str, null_words: Sequence[str]) -> str:
     """Return the SQL condition under which a text cell holds nothing; NULL where the cell is NULL."""
-    words = ", ".join(quote_text(word) for word in ("", *null_words))
+    words = ", ".join(sql_text(word) for word in ("", *null_words))
     return f"lower(trim({sql})) IN ({words})"
 
 
 def element_of(raw: RawColumn, key: str) -> str:
     """Return the SQL text of one element of a column that holds a MAP, a list of pairs, a STRUCT, or text of those."""
     if raw.type.startswith("MAP("):
-        return f"CAST({raw.sql}[{quote_text(key)}] AS VARCHAR)"
+        return f"CAST({raw.sql}[{sql_text(key)}] AS VARCHAR)"
     if raw.is_nested:
         return element_of_text(f"CAST(to_json({raw.sql}) AS VARCHAR)", key)
     return element_of_text(text_of(raw), key)
@@ -84,9 +81,9 @@ def element_of_text(sql: str, key: str) -> str:
     Understood are a JSON object, one without its outer braces (Azure), a JSON list of key-value pairs, and the same as
     Python prints it (exports that went through a script).
     """
-    path = quote_text('$."' + key.replace('"', "") + '"')
+    path = sql_text('$."' + key.replace('"', "") + '"')
     braced = f"('{{' || {sql} || '}}')"
-    pattern = quote_text(_LIST_PAIR % "".join("\\" + letter if letter in _SPECIAL else letter for letter in key))
+    pattern = sql_text(_LIST_PAIR % "".join("\\" + letter if letter in _SPECIAL else letter for letter in key))
     return (
         f"CASE WHEN starts_with(ltrim({sql}), '[') THEN nullif(regexp_extract({sql}, {pattern}, 1), '') "
         f"WHEN json_valid({sql}) THEN json_extract_string({sql}, {path}) "
@@ -127,7 +124,7 @@ def _exact(sql: str, raw_type: str, kind: str) -> str:
 def sum_over_list(raw: RawColumn, field: str) -> Cell:
     """Return the exact sum of a field over a list (GCP credits): a real list, JSON text, or as Python prints it."""
     text = raw.sql if raw.is_text else f"CAST(to_json({raw.sql}) AS VARCHAR)"
-    pattern = quote_text(f"""['"]{field}['"]\\s*:\\s*['"]?([^,'"}}\\]\\s]+)""")
+    pattern = sql_text(f"""['"]{field}['"]\\s*:\\s*['"]?([^,'"}}\\]\\s]+)""")
     found = f"list_transform(regexp_extract_all({text}, {pattern}, 1), lambda item: TRY_CAST(item AS {MONEY}))"
     value = f"CAST(coalesce(list_sum({found}), 0) AS {MONEY})"
     return Cell(value, f"{raw.sql} IS NOT NULL AND list_count({found}) <> len({found})")
@@ -152,7 +149,7 @@ def _time_of(raw: RawColumn, styles: Sequence[str], null_words: Sequence[str]) -
     else:
         text = f"trim({text_of(raw)})"
         known = [f"TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'"]
-        known.extend(f"try_strptime({text}, {quote_text(style)})" for style in styles)
+        known.extend(f"try_strptime({text}, {sql_text(style)})" for style in styles)
         value = known[0] if len(known) == 1 else f"coalesce({', '.join(known)})"
     checked = f"CASE WHEN {value} BETWEEN {_EARLIEST} AND {_LATEST} THEN {value} END"
     bad = f"({checked}) IS NULL AND {raw.sql} IS NOT NULL"

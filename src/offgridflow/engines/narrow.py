@@ -119,11 +119,9 @@ def _join(con: duckdb.DuckDBPyConnection, raw: RawSql) -> None:
     )
     keys = ["source", "billing_period", "problem", *(name for name in ACTIVITY_COLUMNS if name not in MEASURE_COLUMNS)]
     unique = [name for name in keys if name not in _PER_FACT]
-    if has_equal_rows(con, "derived", unique) or _resources_are_unclean(con):
-        if merge(con):
-            con.execute("DROP TABLE facts")
-    else:
-        con.execute("CREATE OR REPLACE VIEW activity_rows AS FROM mapped_rows")
+    may_be_equal = has_equal_rows(con, "derived", unique) or _resources_are_unclean(con)
+    if merge(con, may_be_equal=may_be_equal):
+        con.execute("DROP TABLE facts")
 
 
 def _resources_are_unclean(con: duckdb.DuckDBPyConnection) -> bool:

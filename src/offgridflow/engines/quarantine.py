@@ -9,7 +9,8 @@ from typing import Any, Final
 import duckdb
 
 from offgridflow.domain.reasons import QuarantineReason
-from offgridflow.engines.cells import clean, quote_name, quote_text, text_of
+from offgridflow.domain.sql import sql_text
+from offgridflow.engines.cells import clean, quote_name, text_of
 from offgridflow.engines.model import Part
 from offgridflow.engines.opening import open_bytes, open_text
 from offgridflow.engines.readers import MAX_LINE_BYTES, CsvMode, RawSql, Reader
@@ -211,7 +212,7 @@ def _reason(column: Column) -> QuarantineReason:
 
 def _excerpt(column: Column, reader: Reader) -> str:
     found = [own for source in column.sources if (own := reader.find(source.column)) is not None]
-    return f"substr({text_of(found[0])}, 1, {_EXCERPT})" if found else quote_text("")
+    return f"substr({text_of(found[0])}, 1, {_EXCERPT})" if found else sql_text("")
 
 
 def line_starts(part: Part, wanted: set[int], width: int) -> dict[int, int]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import duckdb
 
 from offgridflow.domain.errors import InputError
+from offgridflow.domain.sql import sql_text
 from offgridflow.engines.cells import (
     MONEY,
     QUANTITY,
@@ -27,7 +28,6 @@ from offgridflow.engines.cells import (
     first_time,
     number_of,
     quote_name,
-    quote_text,
     sum_over_list,
     text_of,
 )
@@ -65,7 +65,7 @@ class Reader:
 
     def table(self, mode: CsvMode, number: int = 0, parts: Sequence[Part] | None = None) -> str:
         """Return the table function over the parts, or some of them. ``number`` tells apart the tables of rejects."""
-        paths = "[" + ", ".join(quote_text(str(part.path)) for part in (parts or self.parts)) + "]"
+        paths = "[" + ", ".join(sql_text(str(part.path)) for part in (parts or self.parts)) + "]"
         kind = self.parts[0].kind
         if kind == "parquet":
             return f"read_parquet({paths}, file_row_number=true, binary_as_string=true, hive_partitioning=false)"
@@ -81,14 +81,14 @@ class Reader:
             "header": "true",
             "auto_detect": "false",
             "columns": f"{{{names}}}",
-            "delim": quote_text(self.parts[0].delimiter),
+            "delim": sql_text(self.parts[0].delimiter),
             "quote": "'\"'",
             "escape": "'\"'",
             "strict_mode": str(mode.strict).lower(),
             "null_padding": "false",
             "nullstr": "''",
             "allow_quoted_nulls": "true",
-            "compression": quote_text(self.packing),
+            "compression": sql_text(self.packing),
             "max_line_size": str(MAX_LINE_BYTES),
             "buffer_size": str(2 * MAX_LINE_BYTES),
             "hive_partitioning": "false",
@@ -121,7 +121,7 @@ def readers_of(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> tuple[R
 
 def _columns_of(con: duckdb.DuckDBPyConnection, part: Part) -> tuple[tuple[RawColumn, ...], tuple[str, ...]]:
     if part.kind == "parquet":
-        table = f"read_parquet({quote_text(str(part.path))}, binary_as_string=true, hive_partitioning=false)"
+        table = f"read_parquet({sql_text(str(part.path))}, binary_as_string=true, hive_partitioning=false)"
         relation = con.sql(f"SELECT * FROM {table}")
         found = [
             column
@@ -187,7 +187,7 @@ def _paths_of(value: object, path: tuple[str, ...]) -> list[tuple[str, ...]]:
 
 def _json_column(path: tuple[str, ...]) -> RawColumn:
     pointer = "$" + "".join('."' + step.replace('"', "") + '"' for step in path)
-    return RawColumn(names_of(".".join(path)), f"json_extract_string(json, {quote_text(pointer)})", "VARCHAR")
+    return RawColumn(names_of(".".join(path)), f"json_extract_string(json, {sql_text(pointer)})", "VARCHAR")
 
 
 class RawSql:
@@ -257,7 +257,7 @@ class RawSql:
         faults = [f"({cell.bad})" for cell in cells.values() if cell.bad is not None]
         values.append(f"coalesce({' OR '.join(faults) or 'false'}, false) AS _bad")
         values.append(f"(file_index + {reader.first})::BIGINT AS _part")
-        values.append(f"{quote_text(self.variant) if self.variant else 'NULL'}::VARCHAR AS variant")
+        values.append(f"{sql_text(self.variant) if self.variant else 'NULL'}::VARCHAR AS variant")
         at = f"(file_index + {reader.first})::BIGINT * {ROWS_PER_PART} + file_row_number"
         values.append(f"{at if self.is_parquet else 'NULL::BIGINT'} AS _at")
         lines = f"CAST({cells[self.mapping.line_items].value} AS BIGINT)" if self.mapping.line_items else "1::BIGINT"

@@ -39,18 +39,24 @@ from offgridflow.pipeline.sources import (
 STEPS_VERSION: Final = "offgridflow-steps-1"
 """Changes when what a step takes, gives or does changes, and with nothing else: work is resumed within one version."""
 
+WATCH_SECONDS: Final = 2.0
+
 NextAttempt = Callable[[str], str]
 """Gives the workflow id of the attempt at a delivery that is live, or else of the next one, by its key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """What a worker brings: its settings of the sources, its ledger, kitchen, door and folders, and the locks."""
+    """What a worker brings: its settings of the sources, its ledger, kitchen, door and folders, and the locks.
+
+    Each ``watch_seconds`` it looks for work that dead workers left.
+    """
 
     sources: Mapping[str, Mapping[str, Any]]
     shared: SourceRun
     make: Connect
     locks: Locks
+    watch_seconds: float = WATCH_SECONDS
 
     def digest(self, source: str) -> str:
         """Return the digest of everything here that the figures of a source depend on, beside the order itself."""

@@ -24,7 +24,7 @@ from offgridflow.pipeline.schedule import Due, Schedule
 from offgridflow.pipeline.service import source_run
 from offgridflow.pipeline.slots import Slots
 from offgridflow.pipeline.sources import Connect, SourceRun, chosen_sources
-from offgridflow.pipeline.steps import Workplace
+from offgridflow.pipeline.steps import WATCH_SECONDS, Workplace
 from offgridflow.settings import RunSettings, Settings
 
 _logger = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ class Errand:
     """What is to be run: which sources into which ledger under which settings, and who asked.
 
     ``names`` empty means all sources; what is named is tried even if it is held. ``runner`` is one that is there
-    already; without it the run brings the one that the settings ask for.
+    already; without it the run brings the one that the settings ask for. ``watch_seconds`` lie between two looks for
+    what dead workers left, where workers share their work.
     """
 
     ledger_uri: str
@@ -50,6 +51,7 @@ class Errand:
     now: Callable[[], datetime] = utc_now
     listener: Listener | None = None
     runner: Runner | None = None
+    watch_seconds: float = WATCH_SECONDS
 
 
 class Send(Protocol):
@@ -114,7 +116,8 @@ def runner_of(errand: Errand, shared: SourceRun, store: RunStore) -> Iterator[Ru
         from offgridflow.pipeline.durable import durable_runner  # noqa: PLC0415 - an extra
 
         url, server = _database(chosen, store)
-        place = Workplace(errand.settings.sources, shared, errand.make, _locks(chosen, store, server))
+        locks = _locks(chosen, store, server)
+        place = Workplace(errand.settings.sources, shared, errand.make, locks, errand.watch_seconds)
         free = FileLocks(store.folder / "slots", 0) if server is None else PostgresLocks(server, 0)
         slots = Slots(free, shared.ledger.marker.ledger_id)
         with durable_runner(store, place, url, slots, probe_after) as runner:

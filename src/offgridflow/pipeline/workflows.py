@@ -30,7 +30,6 @@ _TAKE: Final = "take"
 _MOST_DEATHS: Final = 8
 """A piece of work that so many workers died of is not taken up again by itself; the next run makes a new attempt."""
 _POLL_SECONDS: Final = 0.2
-_WATCH_SECONDS: Final = 2.0
 _KEPT_FOR: Final = timedelta(days=30)
 _DELETED_AT_ONCE: Final = 500
 _LONGEST_WAIT_SECONDS: Final = 7 * 86_400
@@ -111,7 +110,7 @@ class Workflows:
     def watch(self) -> None:
         """Give back to the queue what dead workers left, again and again, until this one is closed."""
         with ExitStack() as stack:
-            while not self.closed.wait(_WATCH_SECONDS):
+            while not self.closed.wait(self._place.watch_seconds):
                 try:
                     with _database_errors(self._package):
                         self._keep_slot(stack)

@@ -214,7 +214,18 @@ def test_the_inventory_holds_both_totals_and_never_adds_them(golden: Con) -> Non
     assert head["location_based_low_kgco2e"] == Decimal("3.5")
     assert found.months == ("2025-06",)
     assert len(found.missing_months) == 11
-    assert found.by_provider[0]["operational_direct_kgco2e"] is None
+
+
+def test_the_parts_of_a_provider_add_up_whatever_the_factors_split(golden: Con, make_row: MakeRow, add: Add) -> None:
+    """One row's factors split 2 kg into 1.5 direct and 0.5 upstream; the 5.25 kg of the others stay in one figure."""
+    split = {"operational_direct_kgco2e": 1.5, "operational_upstream_kgco2e": 0.5}
+    add(golden, make_row(kg=2.0, kwh=1.0, provider="aws", operational_location_kgco2e=2.0, **split))
+    add(golden, make_row(provider="oracle"))
+    aws, *_, oracle = inventory(golden, 2025).by_provider
+    assert aws["operational_direct_kgco2e"] == Decimal("1.5")
+    assert aws["operational_upstream_kgco2e"] == Decimal("0.5")
+    assert aws["operational_unsplit_kgco2e"] == aws["operational_location_kgco2e"] - 2  # type: ignore[operator]
+    assert oracle["operational_unsplit_kgco2e"] is None
 
 
 def test_esrs_datapoints_are_tonnes_and_zero_outside_of_scope_3(golden: Con) -> None:

@@ -148,18 +148,21 @@ _KNOWN: Final = "total_market_kgco2e IS NOT NULL"
 def _by_provider(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> list[Row]:
     """Return per provider the parts by the provider's scopes, and both totals.
 
-    Direct and upstream are None unless known for every estimated row; their sum, the operational figure, is known.
+    Direct, upstream and what the factors do not split into them add up to the operational figure.
     Market-based figures come from contracts, else by the provider's own ratio.
     """
     view = market_view(con)
     rated = "total_kgco2e IS NOT NULL"
     sums = [f"sum({name}::{DECIMAL}) AS {name}" for name in _IMPACTS]
-    split = f"bool_and(operational_direct_kgco2e IS NOT NULL) FILTER ({rated}) AS is_split"
+    unsplit = (
+        f"coalesce(sum(operational_location_kgco2e::{DECIMAL}) FILTER (operational_direct_kgco2e IS NULL), 0) "
+        f"+ CASE WHEN count(*) FILTER ({rated}) = 0 THEN NULL ELSE 0 END AS operational_unsplit_kgco2e"
+    )
     market = f"sum(total_market_kgco2e::{DECIMAL}) AS known_market"
     filled = f"sum(total_kgco2e::{DECIMAL}) FILTER (NOT ({_KNOWN})) AS filled_market"
     found = records(
         con,
-        f"SELECT provider, {', '.join(sums)}, {split}, {market}, {filled} FROM {view} "
+        f"SELECT provider, {', '.join(sums)}, {unsplit}, {market}, {filled} FROM {view} "
         f"WHERE charge_class = 'usage' AND {MONTH_SQL} BETWEEN ? AND ? GROUP BY provider ORDER BY provider",
         (first, last),
     )
@@ -167,14 +170,11 @@ def _by_provider(con: "duckdb.DuckDBPyConnection", first: str, last: str) -> lis
 
 
 def _provider(row: Mapping[str, Any]) -> Row:
-    parts: Row = {name: row[name] for name in _IMPACTS}
-    if not row["is_split"]:
-        parts |= {"operational_direct_kgco2e": None, "operational_upstream_kgco2e": None}
     market = total_of([row["known_market"], row["filled_market"]])
     filled = Decimal(0) if market is not None and row["filled_market"] is None else row["filled_market"]
     return {
         "provider": row["provider"],
-        **parts,
+        **{name: row[name] for name in (*_IMPACTS, "operational_unsplit_kgco2e")},
         "total_market_kgco2e": market,
         "market_filled_kgco2e": filled,
         "market_coverage": ratio(row["known_market"] or 0, market),

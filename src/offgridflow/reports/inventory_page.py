@@ -134,6 +134,7 @@ def _providers(found: Inventory) -> Grid:
         "provider": "provider",
         "operational_direct_kgco2e": "its scope 2 (direct), kgCO2e",
         "operational_upstream_kgco2e": "its scope 3 upstream, kgCO2e",
+        "operational_unsplit_kgco2e": "scope 2 and 3 upstream in one factor, kgCO2e",
         "embodied_kgco2e": "its scope 3 embodied, kgCO2e",
         "total_kgco2e": "total location-based, kgCO2e",
         "total_market_kgco2e": "total market-based, kgCO2e",

@@ -109,3 +109,19 @@ def test_another_rate_in_the_ledger_is_not_multiplied(a_ledger: Path, capsys: Ca
     (sku,) = found["skus"]
     assert sku["same_rate_as_ledger"] is False
     assert sku["steps"][-1]["name"] == "total_high_kgco2e"
+
+
+def test_every_product_of_the_table_is_one(a_ledger: Path, capsys: Captured) -> None:
+    """``quantity x rate = kilograms`` holds under any methodology; what the ledger has of another rate stands apart."""
+    stored = json.loads(_out(capsys, *QUESTION, "--format", "json"))["skus"][0]["usage"]["total_kgco2e"]
+    for profile in ("default", "sci", "ccf"):
+        shown = _out(capsys, *QUESTION, "--methodology", profile)
+        (product,) = re.findall(r"^  ([\d.e-]+) Hours x ([\d.e-]+) kgCO2e = ([\d.e-]+) kgCO2e$", shown, re.MULTILINE)
+        quantity, rate, kilograms = map(float, product)
+        assert quantity * rate == pytest.approx(kilograms, rel=1e-12)
+        in_ledger = re.search(
+            r"^  In the ledger: [\d.]+ Hours, ([\d.e-]+) kgCO2e, by another rate", shown, re.MULTILINE
+        )
+        assert (in_ledger is None) is (profile == "default")
+        if in_ledger is not None:
+            assert Decimal(in_ledger[1]) == Decimal(str(stored))

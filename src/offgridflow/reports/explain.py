@@ -335,13 +335,26 @@ def _usage_text(item: ExplainedSku) -> Iterable[str]:
     if usage is None:
         return
     quantity = "an unknown quantity" if usage.consumed_quantity is None else plain(usage.consumed_quantity)
-    unit = item.sku.consumed_unit or "units"
-    if usage.total_kgco2e is not None and total is not None:
-        yield f"  {quantity} {unit} x {plain(total.central)} kgCO2e = {plain(usage.total_kgco2e)} kgCO2e"
-    else:
-        yield f"  {quantity} {unit}, no figure" + (f" ({usage.reason})" if usage.reason else "")
+    used = f"{quantity} {item.sku.consumed_unit or 'units'}"
+    held = None if usage.total_kgco2e is None else f"{plain(usage.total_kgco2e)} kgCO2e"
+    why = f" ({usage.reason})" if usage.reason else ""
     if item.same_rate is False:
-        yield "  The ledger used another rate (other factors or settings): `rerate` would bring it to the one below."
+        found = held or f"no figure{why}"
+        yield f"  In the ledger: {used}, {found}, by another rate (of other factors, settings or profile)."
+        yield "  `rerate` brings the ledger to the rate of the settings. By the rate below:"
+        kilograms = None if total is None else _kilograms(usage, total)
+        held = None if kilograms is None else f"{plain(kilograms)} kgCO2e"
+        why = ""
+    if held is not None and total is not None:
+        yield f"  {used} x {plain(total.central)} kgCO2e = {held}"
+    else:
+        yield f"  {used}, no figure{why}"
+
+
+def _kilograms(usage: Usage, total: Span) -> Decimal | None:
+    """Return quantity x rate; None of a quantity that is not rated."""
+    quantity = usage.consumed_quantity
+    return None if quantity is None or quantity < 0 else product(quantity, total.central)
 
 
 def _cited(factor_ids: Sequence[str], factors: Sequence["Factor"]) -> str:

@@ -1,12 +1,14 @@
 """Laws of the ccf profile and of demands that need more than the small set."""
 
+from pathlib import Path
+
 import pytest
 
 from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, Method, NotEstimatedReason
 from offgridflow.domain.units import GIB_TO_GB
-from offgridflow.factors import load
+from offgridflow.factors import load, read_user_grid
 from offgridflow.methodology import ccf
 from offgridflow.methodology.demand import Accelerator, Machine, NotRated, Storage, Tokens, Transfer, Vcpu
 from offgridflow.methodology.explain import explain
@@ -137,3 +139,49 @@ def test_storage_gb_is_binary_outside_of_ccf() -> None:
     """A GB-month of the default profile is 2^30 bytes for all hours of the month, three copies."""
     made = DEFAULT(aws("EU-TimedStorage-ByteHrs", "GB-Mo", "eu-west-1", "AmazonS3"), JUNE)
     assert made.it_energy_kwh == pytest.approx(GIB_TO_GB / 1000 * 0.65 * 720 * 3 / 1000)
+
+
+def test_ccf_has_no_pue_for_other_providers() -> None:
+    """A hall or another cloud never takes the PUE of AWS: the user's, that of the factor set, or a reason."""
+
+    def cores(provider: str, region: str) -> Sku:
+        return Sku(provider, "Compute", None, None, "cores", None, "vCPU-Hours", region, None, SkuAttributes())
+
+    own = Recipe(profile=Profile.CCF, pue=(RegionValue("country", "DEU", 1.58),))
+    assert CCF(cores("on-premise", "DEU"), JUNE).reason is NotEstimatedReason.NO_FACTOR
+    made = Rater(FACTORS, own)(cores("on-premise", "DEU"), JUNE)
+    assert made.energy_kwh is not None
+    assert made.it_energy_kwh is not None
+    assert made.energy_kwh.central == pytest.approx(made.it_energy_kwh * 1.58)
+    assert Assumption.PUE_USER in made.assumptions
+    assert not any(each.startswith("ccf.coefficient.pue") for each in made.factor_ids)
+    for region in ("eu-frankfurt-1", "us-ashburn-1"):
+        facility = FACTORS.facility("oracle", region, JUNE)
+        oracle = CCF(cores("oracle", region), JUNE)
+        if facility is None:
+            assert oracle.reason is NotEstimatedReason.NO_FACTOR
+        else:
+            assert oracle.energy_kwh is not None
+            assert oracle.energy_kwh.central == pytest.approx((oracle.it_energy_kwh or 0) * facility.pue.central)
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([("lifecycle_delivered", 301.0)], 0.301),
+        ([("direct", 201.0)], 0.201),
+        ([("lifecycle_delivered", 301.0), ("direct", 201.0)], 0.201),
+    ],
+)
+def test_ccf_takes_the_users_grid_file(tmp_path: Path, rows: list[tuple[str, float]], wanted: float) -> None:
+    """The user's own grid factor wins over the fixed one of the original, is marked, and is the one that is named."""
+    path = tmp_path / "grid.csv"
+    lines = [f"aws,us-east-1,2023,{grams},{boundary},meter\n" for boundary, grams in rows]
+    path.write_text("provider,place,period,g_per_kwh,boundary,source\n" + "".join(lines), encoding="utf-8")
+    factors = FACTORS.with_user_grid(read_user_grid(path), "mine", "user")
+    made = Rater(factors, Recipe(profile=Profile.CCF))(aws("BoxUsage:m5.large", "Hrs", "us-east-1", "AmazonEC2"), JUNE)
+    assert made.energy_kwh is not None
+    assert made.operational_location_kgco2e == pytest.approx(made.energy_kwh.central * wanted)
+    assert Assumption.GRID_USER in made.assumptions
+    assert any(each.startswith("user:mine:") for each in made.factor_ids)
+    assert not any(each.startswith("ccf.grid.") for each in made.factor_ids)

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Final
 
 from offgridflow.domain.model import Sku, Span
-from offgridflow.domain.periods import Period
+from offgridflow.domain.periods import Month, Period, month_of
 from offgridflow.domain.reasons import Assumption, NotEstimatedReason
 from offgridflow.domain.trace import TermKind, leaf, mean
 from offgridflow.domain.units import GIB_TO_GB, Dimension, conversion_of
-from offgridflow.factors.model import AcceleratorType, FactorSet, GridFactor, MachineType
+from offgridflow.factors.model import AcceleratorType, FactorSet, GridFactor, MachineType, Region
 from offgridflow.methodology import ccf_constants as constants
 from offgridflow.methodology import embodied
 from offgridflow.methodology.ccf_machines import Original, original_of
@@ -42,6 +42,8 @@ DIFFERENCES: Final = (
     "copies of storage do not multiply machines (Aurora Serverless, DocumentDB, Azure SQL)",
     "managed plans, caches, databases and functions of Azure have the vCPUs and the memory of our classifiers",
     "a transfer between zones is counted once, not at both ends",
+    "the user's own utilisation, PUE and grid factors win over the original's",
+    "a provider that the original does not know has the factor set's PUE or the user's, else no figure",
     "data out of a content delivery network has no factor there, and is a reason here instead of a zero",
 )
 """What this profile does otherwise, on purpose."""
@@ -216,6 +218,10 @@ def _card_ids(model: str | None, card: AcceleratorType | None) -> tuple[str, ...
     return () if key is None else (f"ccf.gpu_watts_min.{key}", f"ccf.gpu_watts_max.{key}")
 
 
+_Found = tuple[float | None, tuple[Assumption, ...], tuple[str, ...]]
+"""A number of a place with the marks and the ids of where it comes from; None where nobody has one."""
+
+
 class CcfReader(Reader):
     """Reads SKUs with the original's sizes, replication, PUE and grid."""
 
@@ -241,37 +247,53 @@ class CcfReader(Reader):
         return _own_size(sku) or tuple(_as_original(each, sku) for each in demand.components)
 
     def site_at(self, place: Place, period: Period) -> Site | None:
-        """Return the fixed PUE and grid factor of a region."""
+        """Return the fixed PUE and grid factor of a region; the user's own win."""
         region = place.region
-        key = f"{region.provider}.{region.region_id}"
-        own = value_of(self.recipe.grid, region.provider, region.region_id)
-        grid = self.factors.grid(region.provider, region.region_id, period)
-        fixed = constants.number("grid", key) if key in constants.GRID else None
-        factor = own if own is not None else fixed if fixed is not None else _of_set(grid)
-        if factor is None:
+        pue, pue_marks, pue_ids = self._pue(region, month_of(period))
+        factor, grid_marks, grid_ids = self._grid(region, period)
+        if pue is None or factor is None:
             return None
-        ids = (f"ccf.grid.{key}",) if fixed is not None else grid.factor_ids if grid is not None else ()
-        marks = (Assumption.GRID_USER,) if own is not None else ()
-        pue, pue_id = _pue(region.provider, region.region_id)
-        user_pue = value_of(self.recipe.pue, region.provider, region.region_id)
-        if user_pue is not None:
-            pue, marks = user_pue, (*marks, Assumption.PUE_USER)
         contract = value_of(self.recipe.contracts, region.provider, region.region_id)
-        return Site(
-            region.region_id, Span.exactly(pue), Span.exactly(factor), None, contract, None, None, marks, (*ids, pue_id)
-        )
+        marks, ids = (*grid_marks, *pue_marks), (*grid_ids, *pue_ids)
+        return Site(region.region_id, Span.exactly(pue), Span.exactly(factor), None, contract, None, None, marks, ids)
+
+    def _grid(self, region: Region, period: Period) -> _Found:
+        """Return the user's grid factor, the original's fixed one, or that of the factor set, in kgCO2e/kWh."""
+        own = value_of(self.recipe.grid, region.provider, region.region_id)
+        if own is not None:
+            return own, (Assumption.GRID_USER,), ()
+        grid = self.factors.grid(region.provider, region.region_id, period)
+        if grid is not None and Assumption.GRID_USER in grid.marks:
+            return _of_user(grid), (Assumption.GRID_USER,), grid.factor_ids
+        key = f"{region.provider}.{region.region_id}"
+        if key in constants.GRID:
+            return constants.number("grid", key), (), (f"ccf.grid.{key}",)
+        return (None, (), ()) if grid is None else (_of_set(grid), (), grid.factor_ids)
+
+    def _pue(self, region: Region, month: Month) -> _Found:
+        """Return the user's PUE, the original's, or, of a provider that it does not know, that of the factor set."""
+        own = value_of(self.recipe.pue, region.provider, region.region_id)
+        if own is not None:
+            return own, (Assumption.PUE_USER,), ()
+        if region.provider not in _PROVIDERS:
+            facility = self.factors.facility(region.provider, region.region_id, month)
+            if facility is None:
+                return None, (), ()
+            return facility.pue.central, tuple(map(Assumption, facility.marks)), facility.factor_ids
+        if region.provider == "gcp" and region.region_id in constants.GCP_PUE:
+            return constants.number("pue", region.region_id), (), (f"ccf.pue.{region.region_id}",)
+        key = f"pue.{region.provider}"
+        return constants.number("coefficient", key), (), (f"ccf.coefficient.{key}",)
 
 
-def _pue(provider: str, region_id: str) -> tuple[float, str]:
-    if provider == "gcp" and region_id in constants.GCP_PUE:
-        return constants.number("pue", region_id), f"ccf.pue.{region_id}"
-    key = f"pue.{provider}" if provider in _PROVIDERS else "pue.aws"
-    return constants.number("coefficient", key), f"ccf.coefficient.{key}"
+def _of_user(grid: GridFactor) -> float | None:
+    """Return the user's direct factor, else the lifecycle one: beside it the direct one may be that of the set."""
+    of_set = any(each.startswith("grid_direct:") for each in grid.factor_ids)
+    span = grid.lifecycle_delivered if of_set or grid.direct is None else grid.direct
+    return None if span is None else span.central
 
 
-def _of_set(grid: GridFactor | None) -> float | None:
-    if grid is None:
-        return None
+def _of_set(grid: GridFactor) -> float | None:
     span = grid.direct or grid.lifecycle_delivered
     return None if span is None else span.central
 

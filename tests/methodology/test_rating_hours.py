@@ -72,7 +72,7 @@ def test_an_hour_that_makes_no_difference_has_the_rate_of_its_month(tmp_path: Pa
 
 
 def test_what_overrides_the_grid_overrides_its_hours(tmp_path: Path) -> None:
-    """A rate in kilograms, a grid of the recipe and the fixed grid of the ccf profile know no hours."""
+    """A rate in kilograms, a grid of the recipe and the ccf profile know no hours."""
     factors = laid(tmp_path, "aws,eu-west-1")
     kilograms = UserRate("aws", "Hrs", meter="BoxUsage*", operational_kgco2e=Span.exactly(1.0), source="meter")
     energy = UserRate("aws", "Hrs", meter="BoxUsage*", it_kwh=Span.exactly(1.0), source="meter")

@@ -247,22 +247,22 @@ class CcfReader(Reader):
         return _own_size(sku) or tuple(_as_original(each, sku) for each in demand.components)
 
     def site_at(self, place: Place, period: Period) -> Site | None:
-        """Return the fixed PUE and grid factor of a region; the user's own win."""
+        """Return the fixed PUE and grid factor of a region; the user's own win. The original knows no hours."""
         region = place.region
         pue, pue_marks, pue_ids = self._pue(region, month_of(period))
-        factor, grid_marks, grid_ids = self._grid(region, period)
+        factor, grid_marks, grid_ids = self._grid(region, month_of(period))
         if pue is None or factor is None:
             return None
         contract = value_of(self.recipe.contracts, region.provider, region.region_id)
         marks, ids = (*grid_marks, *pue_marks), (*grid_ids, *pue_ids)
         return Site(region.region_id, Span.exactly(pue), Span.exactly(factor), None, contract, None, None, marks, ids)
 
-    def _grid(self, region: Region, period: Period) -> _Found:
+    def _grid(self, region: Region, month: Month) -> _Found:
         """Return the user's grid factor, the original's fixed one, or that of the factor set, in kgCO2e/kWh."""
         own = value_of(self.recipe.grid, region.provider, region.region_id)
         if own is not None:
             return own, (Assumption.GRID_USER,), ()
-        grid = self.factors.grid(region.provider, region.region_id, period)
+        grid = self.factors.grid(region.provider, region.region_id, month)
         if grid is not None and Assumption.GRID_USER in grid.marks:
             return _of_user(grid), (Assumption.GRID_USER,), grid.factor_ids
         key = f"{region.provider}.{region.region_id}"

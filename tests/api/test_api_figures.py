@@ -209,6 +209,9 @@ def test_explain_and_whatif_answer_as_the_command_line(
     answer = decimals(api.get("/api/v1/whatif?region=us-east-1:eu-north-1&by=region_id").text)
     assert {name: answer[name] for name in said} == said
     assert answer["impact_total"]["total_kgco2e_difference"] < 0
+    told = api.get("/api/v1/whatif?region=us-east-1:eu-north-1&by=region_id&table=moves&format=csv").text
+    moves = [(row["sku_meter_before"].lstrip("'"), row["price_basis"]) for row in csv.DictReader(io.StringIO(told))]
+    assert moves == [(move["sku_meter_before"], move["price_basis"] or "") for move in said["moves"]]
 
 
 def test_a_new_version_is_served_and_costs_only_its_own_commits(ledger: Path, api: ApiClient) -> None:

@@ -130,7 +130,7 @@ EXPORTS = {
     ),
     "/whatif?from=2025-06&to=2025-06&by=region_id&region=us-east-1&new_region=eu-north-1": (
         {"offgridflow-whatif.png": "--accent"},
-        {"#csv": "region_id,"},
+        {"#csv": "region_id,", "#moves-csv": "provider,service_name,sku_meter_before,"},
     ),
 }
 """Of every view that has a chart: its images, each with a colour that it must show, and its tables with their heads."""

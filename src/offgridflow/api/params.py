@@ -1,7 +1,7 @@
 """The parameters of every route as strict models: unknown names are refused, bounds are in the OpenAPI document."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -139,6 +139,9 @@ class WhatIfQuery(Cells):
     region: Pair | None = Field(None, description="Region; an OLD of * is every region.")
     family: Pair | None = Field(None, description="Instance family.")
     storage: Pair | None = Field(None, description="Storage class.")
+    table: Literal["rows", "moves"] = Field(
+        "rows", description="What tables (CSV, Parquet, ...) hold: groups, or the SKUs that change with their prices."
+    )
 
 
 class Months(AsOf):

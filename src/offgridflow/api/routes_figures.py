@@ -204,7 +204,8 @@ def whatif(reader: Reader, query: Annotated[params.WhatIfQuery, Query()]) -> Res
 
     def make() -> tuple[Record, "Sequence[Record]"]:
         found = reader.service.what_if(edition, reader.caller.restriction, question, swap)
-        return {**found.to_json(), "ledger_version": edition.version}, found.rows()
+        rows = found.rows() if query.table == "rows" else [move.to_json() for move in found.moves]
+        return {**found.to_json(), "ledger_version": edition.version}, rows
 
     return reader.answer(edition, query.format, make)
 

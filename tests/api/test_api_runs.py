@@ -30,7 +30,7 @@ def until_over(client: ApiClient, run_id: str) -> dict[str, Any]:
     """Wait for a run and return it."""
     waited = threading.Event()
     run: dict[str, Any] = {"state": "queued"}
-    for _ in range(400):
+    for _ in range(2400):
         if run["state"] not in {"queued", "running"}:
             break
         waited.wait(0.05)

@@ -252,6 +252,18 @@ def test_the_six_classes_of_the_door_stand_in_the_history() -> None:
     assert [kind.value for kind in RetryClass][:6] == six
 
 
+def test_the_log_of_the_history_stays_open_while_a_run_lives(tmp_path: Path) -> None:
+    """A note within a run leaves SQLite's write-ahead log as it is; the run's end takes it into the file, once."""
+    store, log, now = RunStore(tmp_path), tmp_path / "runs.sqlite-wal", datetime(2026, 3, 1, tzinfo=UTC)
+    with store.living("a"):
+        store.begin("a", "test", now, {})
+        before = log.stat().st_size
+        store.note_check("source", now)
+        assert log.stat().st_size > before > 0
+    assert not log.exists()
+    assert list(store.checks()) == ["source"]
+
+
 def test_a_lock_file_of_a_finished_run_is_gone(tmp_path: Path) -> None:
     """What shows that a run lives is removed when it ends."""
     with alive(tmp_path / "x.alive"):

@@ -125,3 +125,9 @@ def test_every_product_of_the_table_is_one(a_ledger: Path, capsys: Captured) -> 
         assert (in_ledger is None) is (profile == "default")
         if in_ledger is not None:
             assert Decimal(in_ledger[1]) == Decimal(str(stored))
+
+
+def test_a_provider_may_be_called_by_its_name(a_ledger: Path, capsys: Captured) -> None:
+    """``--provider`` reads names of providers like the formats do."""
+    question = ["AWS" if each == "aws" else each for each in OUTSIDE]
+    assert _out(capsys, *question) == _out(capsys, *OUTSIDE)

@@ -1,9 +1,14 @@
 """From settings to a kitchen: factor set with the user's grid, methodology recipe, grain."""
 
+from dataclasses import replace
+
 from offgridflow import factors
 from offgridflow.domain.errors import UsageError
+from offgridflow.domain.identity import provider_slug
 from offgridflow.domain.model import Span
 from offgridflow.engines.model import Grain
+from offgridflow.factors.model import FactorSet
+from offgridflow.methodology.place import factor_provider
 from offgridflow.methodology.recipe import (
     GridPrecedence,
     Profile,
@@ -25,7 +30,8 @@ from offgridflow.settings import (
 def kitchen_of(settings: Settings, profile: str | None = None) -> Kitchen:
     """Return the kitchen of some settings; ``profile`` overrides theirs.
 
-    Raises UsageError for a value out of its range or an unknown profile, FactorSetError for a broken grid file.
+    Raises UsageError for a value out of its range, an unknown profile or a value of a region that nobody has,
+    FactorSetError for a broken grid file.
     """
     chosen = settings.methodology
     catalogue = factors.load()
@@ -34,7 +40,37 @@ def kitchen_of(settings: Settings, profile: str | None = None) -> Kitchen:
             factors.read_user_grid(chosen.grid_file), chosen.grid_file.stem, chosen.grid_precedence
         )
     grain = Grain(settings.grain.period, settings.grain.resources, tuple(settings.grain.tag_keys))
-    return Kitchen(catalogue, recipe_of(chosen, profile), grain)
+    recipe = recipe_of(chosen, profile)
+    recipe = replace(
+        recipe,
+        pue=tuple(_placed("pue", each, catalogue) for each in recipe.pue),
+        contracts=tuple(_placed("contracts", each, catalogue) for each in recipe.contracts),
+    )
+    return Kitchen(catalogue, recipe, grain)
+
+
+def _placed(key: str, given: RegionValue, catalogue: FactorSet) -> RegionValue:
+    """Return a value under the names that rating compares: the factor set's own of its provider and region.
+
+    Raises UsageError where the factor set has no such region, because the value would count nowhere.
+    """
+    provider = factor_provider(provider_slug(given.provider))
+    name = given.region_id.strip()
+    found = catalogue.region(provider, name)
+    if found is None:
+        alias = catalogue.region_of_alias(provider, name)
+        found = None if alias is None else catalogue.region(provider, alias)
+    if found is None:
+        sentence = (
+            f"methodology.{key} names the region {given.region_id!r} of the provider {given.provider!r}, which the "
+            "factor set does not have, so its value would count nowhere."
+        )
+        action = (
+            "Write a region id as the bill does (us-east-1, westeurope, europe-west4), or provider 'country' with an "
+            "ISO-3166 alpha-3 code."
+        )
+        raise UsageError(sentence, action=action)
+    return RegionValue(found.provider, found.region_id, given.value)
 
 
 def recipe_of(chosen: MethodologySettings, profile: str | None = None) -> Recipe:
@@ -63,7 +99,7 @@ def _regions(values: tuple[RegionValueSettings, ...]) -> tuple[RegionValue, ...]
 
 def _user_rate(each: UserRateSettings) -> UserRate:
     return UserRate(
-        provider=each.provider,
+        provider=provider_slug(each.provider),
         consumed_unit=each.consumed_unit,
         sku_id=each.sku_id,
         meter=each.meter,

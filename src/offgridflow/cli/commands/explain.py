@@ -18,6 +18,7 @@ from offgridflow.cli.options import (
 from offgridflow.cli.output import Answer, emit
 from offgridflow.cli.session import kitchen, open_ledger
 from offgridflow.domain.errors import UsageError
+from offgridflow.domain.identity import provider_slug
 from offgridflow.domain.model import Sku, SkuAttributes
 from offgridflow.domain.periods import Month
 from offgridflow.reports.explain import MOST, Explainer, ExplainReport, as_text, explain_cell, explain_sku, step_records
@@ -70,7 +71,7 @@ def explain(  # noqa: PLR0913  the options of one command
             found = explain_cell(opened.con, explainer, name, filters, date_from=date_from, date_to=date_to, most=most)
     else:
         sku = Sku(
-            provider=provider,
+            provider=provider_slug(provider),
             service_name=service,
             service_code=None,
             sku_id=name,

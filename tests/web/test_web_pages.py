@@ -9,14 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import Request
 
+from offgridflow.api.access import LOCAL_USER
+from offgridflow.api.context import Context
 from offgridflow.domain.errors import LedgerError
+from offgridflow.domain.reported import Breakdown, ReportedEmission
+from offgridflow.ledger import Ledger
+from offgridflow.ledger.reported import MonthOfReport
 from offgridflow.pipeline.model import Failure, PeriodResult, PeriodStatus
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
 from offgridflow.pipeline.troubles import history_at, troubles_of
 from offgridflow.web import charts, words
 from offgridflow.web.links import View
-from support.server import ApiClient, client_of, make_ledger, server_on
+from offgridflow.web.overview import overview
+from support.server import ApiClient, client_of, make_ledger, server_of, server_on
 
 NOW = datetime(2026, 1, 2, 5, 17, tzinfo=UTC)
 
@@ -71,6 +78,28 @@ def test_the_banner_names_each_source_that_failed_last(site: ApiClient, ledger: 
     page = site.get("/").text
     assert "<strong>acme 2025-06</strong> failed (2026-01-02 05:17 UTC): acme may not be listed. Grant it." in page
     assert "other may not be listed" not in page
+
+
+def test_the_banner_tells_what_stopped_coming(site: ApiClient, ledger: Path) -> None:
+    """Late is a bill 40 days after the end of its month, a provider's report 61 days; what is fresh is not named."""
+    reported = Ledger.open(ledger).reported
+    for source in ("footprint", "elsewhere"):
+        row = ReportedEmission("aws", "2025-06", Breakdown.CELL, {"scope_1_kgco2e": Decimal(1)}, sub_account_id="222")
+        reported.commit(MonthOfReport(source, "2025-06", [row]))
+    row = ReportedEmission("aws", "2025-07", Breakdown.CELL, {"scope_1_kgco2e": Decimal(1)}, sub_account_id="222")
+    reported.commit(MonthOfReport("elsewhere", "2025-07", [row]))
+    edition = server_of(site).parts.service.store.refresh()
+
+    def told(now: datetime) -> tuple[list[str], list[str], int]:
+        context = Context(server_of(site).parts, LOCAL_USER, Request({"type": "http"}))
+        banner = overview(context, edition, View(), now)["banner"]
+        return banner["stale"], banner["stale_reports"], banner["sources"]
+
+    assert told(datetime(2025, 8, 10, tzinfo=UTC)) == ([], [], 3)
+    assert told(datetime(2025, 8, 11, tzinfo=UTC)) == (["aws/111"], [], 3)
+    assert told(datetime(2025, 8, 31, tzinfo=UTC)) == (["aws/111"], [], 3)
+    assert told(datetime(2025, 9, 1, tzinfo=UTC)) == (["aws/111"], ["footprint"], 3)
+    assert "is missing: elsewhere, footprint." in site.get("/").text
 
 
 def test_a_source_that_succeeds_is_no_trouble_any_more(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from offgridflow.domain.errors import LedgerError
 from offgridflow.reports.figures import ratio
+from offgridflow.reports.sources import sources_of
 from offgridflow.web import charts, words
 from offgridflow.web.links import View
 
@@ -20,6 +21,8 @@ TABLE_ROWS: Final = 50
 TREND_MONTHS: Final = 12
 MOST_FAILURES: Final = 5
 STALE_AFTER: Final = timedelta(days=40)
+STALE_REPORT_AFTER: Final = timedelta(days=61)
+"""After its month ended: a provider's report of the next month comes by the 20th of the one after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,20 +400,22 @@ def _mass_text(value: object) -> str:
 
 def _banner(asked: Asked, now: datetime) -> dict[str, Any]:
     """Return how fresh the data is, and what failed; nothing of it for a restricted token."""
-    commits = asked.edition.commits if asked.context.caller.restriction.is_none else ()
-    newest: dict[str, tuple[str, datetime]] = {}
-    for commit in commits:
-        known = newest.get(commit.source)
-        if known is None or known[0] < commit.billing_period:
-            newest[commit.source] = (commit.billing_period, commit.committed_at)
-    stale = [source for source, (period, _) in newest.items() if _is_stale(period, now)]
-    whole = asked.context.caller.restriction.is_none
-    failed = [*_failed_ingests(asked), *_failed_sources(asked)] if whole else []
-    latest = asked.edition.newest_commit_at
+    if not asked.context.caller.restriction.is_none:
+        return {"sources": 0, "latest": None, "stale": [], "stale_reports": [], "failed": [], "more_failed": 0}
+    states = sources_of({}, asked.edition.commits, asked.edition.reports)
+    latest = max((each.last_committed_at for each in states if each.last_committed_at), default=None)
+    failed = [*_failed_ingests(asked), *_failed_sources(asked)]
     return {
-        "sources": len(newest),
-        "latest": latest.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if latest and commits else None,
-        "stale": stale,
+        "sources": len(states),
+        "latest": latest.astimezone(UTC).strftime("%Y-%m-%d %H:%M") if latest else None,
+        "stale": [
+            each.source
+            for each in states
+            if each.commits and _is_stale(each.commits[0].billing_period, now, STALE_AFTER)
+        ],
+        "stale_reports": [
+            each.source for each in states if each.reports and _is_stale(each.reports[0].month, now, STALE_REPORT_AFTER)
+        ],
         "failed": failed[:MOST_FAILURES],
         "more_failed": max(len(failed) - MOST_FAILURES, 0),
     }
@@ -459,8 +464,8 @@ def _minute(instant: str) -> str:
     return instant[:16].replace("T", " ") + " UTC"
 
 
-def _is_stale(period: str, now: datetime) -> bool:
+def _is_stale(period: str, now: datetime, after: timedelta) -> bool:
     """Return whether a source's newest month ended so long ago that a newer one should be there."""
     year, month = int(period[:4]), int(period[5:7])
     ended = date(year + month // 12, month % 12 + 1, 1)
-    return now.date() - ended > STALE_AFTER
+    return now.date() - ended > after

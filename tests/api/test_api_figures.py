@@ -22,11 +22,12 @@ from offgridflow.api.params import Filtered
 from offgridflow.api.service import Question
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import InputError
+from offgridflow.factors.tables import FactorSetError
 from offgridflow.reports.opened import open_ledger
 from offgridflow.reports.rollup import answers
 from offgridflow.reports.scope import GroupKey
 from offgridflow.reports.totals import report
-from offgridflow.settings import Settings, WhatIfSettings
+from offgridflow.settings import MethodologySettings, Settings, WhatIfSettings
 from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, client_of, server_of, settings
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -360,6 +361,23 @@ def test_a_what_if_takes_the_price_list_of_the_settings(
     assert "prices.csv, line 2, column price: 'cheap' is not accepted." in " ".join(capsys.readouterr().err.split())
     with pytest.raises(InputError, match="line 2, column price"):
         create_app(with_prices(tmp_path, prices), str(ledger))
+
+
+def test_another_grid_file_makes_another_answer(ledger: Path, tmp_path: Path) -> None:
+    """Grid factors that were edited change the ETag of what is made with them; a broken file lets no server start."""
+    grid = tmp_path / "grid.csv"
+    head, row = "provider,place,period,g_per_kwh,boundary,source", "country,SWE,2025,{},direct,mine"
+    plain = settings(state=tmp_path / "state.sqlite")
+    chosen = plain.model_copy(update={"methodology": MethodologySettings(grid_file=grid)})
+    tags = set()
+    for value in ("20", "30"):
+        grid.write_text(f"{head}\n{row.format(value)}\n")
+        with client_of(create_app(chosen, str(ledger))) as client:
+            tags.add(client.get("/api/v1/whatif?region=us-east-1:eu-north-1&by=region_id").headers["etag"])
+    assert len(tags) == 2
+    grid.write_text(f"{head}\n{row.format('dirty')}\n")
+    with pytest.raises(FactorSetError, match=r"grid\.csv, line 2"):
+        create_app(chosen, str(ledger))
 
 
 def with_prices(folder: Path, prices: Path) -> Settings:

@@ -30,11 +30,13 @@ from offgridflow.api.service import Service
 from offgridflow.api.state import state_of
 from offgridflow.api.tokens import Tokens
 from offgridflow.domain.errors import LedgerError, OffGridFlowError
-from offgridflow.domain.identity import digest_of
+from offgridflow.domain.identity import digest_of, digest_of_text
 from offgridflow.reports.price_list import read_price_list
 from offgridflow.web.pages import add_pages, page_of_error
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fastapi.params import Depends
 
     from offgridflow.pipeline.model import Progress
@@ -71,8 +73,8 @@ failure is `application/problem+json` with a stable `code`.
 def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
     """Return the server of a ledger: an ASGI application that owns its parts until its lifespan ends.
 
-    Raises LedgerError where the server's state cannot be kept, InputError for a price list that cannot be used. The
-    ledger itself is opened at startup.
+    Raises LedgerError where the server's state cannot be kept, InputError for a price list and FactorSetError for grid
+    factors that cannot be used. The ledger itself is opened at startup.
     """
     listed = None if settings.whatif.prices is None else read_price_list(settings.whatif.prices)
     uri = settings.ledger.address(ledger_uri)
@@ -104,7 +106,16 @@ def create_app(settings: "Settings", ledger_uri: str | None = None) -> "Server":
 def _made_with(settings: "Settings", listed: "PriceList | None") -> str:
     """Return the digest of what answers depend on beside the ledger, so that none outlives it in somebody's cache."""
     sections = [each.model_dump(mode="json") for each in (settings.grain, settings.methodology)]
-    return digest_of([__version__, *sections, listed and listed.digest])[:12]
+    grid = settings.methodology.grid_file
+    return digest_of([__version__, *sections, listed and listed.digest, grid and _digest_of_grid(grid)])[:12]
+
+
+def _digest_of_grid(path: "Path") -> str:
+    """Return the digest of the user's grid factors. Raises FactorSetError where they cannot be used."""
+    from offgridflow.factors.overlay import read_user_grid  # noqa: PLC0415  factor tables are late
+
+    read_user_grid(path)
+    return digest_of_text(path.read_text(encoding="utf-8-sig"))
 
 
 def _history(settings: "Settings", uri: str) -> "RunStore | None":

@@ -63,7 +63,7 @@ sim: $(DEV_STAMP)  ## 500 seeded worlds with everything that goes wrong; SEED=n 
 	PYTHONPATH=tests $(BIN)/python -m support.sim $(or $(SEED),1 500)
 
 soak: $(DEV_STAMP)  ## crashes, failures and simulation at full size
-	OFFGRIDFLOW_SOAK=1 $(BIN)/python -m pytest --timeout 3600 tests/runner tests/sim
+	OFFGRIDFLOW_SOAK=1 $(BIN)/python -m pytest --timeout 3600 tests/runner tests/ledger/test_ledger_crash.py tests/sim
 	OFFGRIDFLOW_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest --timeout 3600 tests/api/test_api_fuzz.py
 
 lock:  ## resolve the dependencies again (needs uv)

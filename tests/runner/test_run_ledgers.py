@@ -1,5 +1,6 @@
 """Ledgers in hard places: written by an older version, of two recipes, on a disk that is full or may not be written."""
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 
 from offgridflow.cli.main import run
+from offgridflow.connectors.cache import Cache
+from offgridflow.connectors.model import FilePart
 from offgridflow.domain.errors import LedgerError
 from offgridflow.ledger import Ledger
 from offgridflow.ledger.tables import connect
@@ -201,6 +204,27 @@ def outcome(operator: Operator) -> str:
         return operator.run(TWINS).result.status
     except LedgerError as error:
         return "refused" if error.action else "refused without a way out"
+
+
+def test_no_room_for_a_part_fails_that_period_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cache cannot take a part, its period fails with what to do and is next, the others are committed."""
+    twins = {name: Twin(name, name, Random(1)) for name in ("a", "b")}  # noqa: S311 - never rolled
+    for twin in twins.values():
+        for month in ("2025-01", "2025-02"):
+            twin.publish(month, [["0.1"]])
+    operator = Operator(tmp_path, connect_twins(twins))
+    sources = {name: {"type": "aws_twin", "account": name} for name in twins}
+    honest, is_full = Cache.readable, [False] * 9 + [True]
+
+    def full(self: Cache, path: Path, name: str) -> tuple[FilePart, ...]:
+        if is_full.pop():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return honest(self, path, name)
+
+    monkeypatch.setattr(Cache, "readable", full)
+    told = [(each.status, each.error.code if each.error else "") for each in operator.run(sources).result.periods]
+    assert told == [("failed", "LOCAL_DISK"), *[("committed", "")] * 3]
+    assert sorted(each.status for each in operator.run(sources).result.periods) == ["committed", *["unchanged"] * 3]
 
 
 def test_room_again_is_all_that_a_full_disk_needs(disk: Path) -> None:

@@ -17,6 +17,7 @@ from offgridflow.domain.errors import InputError, OffGridFlowError
 from offgridflow.domain.periods import Month
 from offgridflow.domain.reported import ReportedEmission
 from offgridflow.ledger.reported import LiveReport, MonthOfReport, accounts_of
+from offgridflow.pipeline.disk import local_disk
 from offgridflow.pipeline.model import IngestResult, PeriodResult, PeriodStatus
 from offgridflow.pipeline.plan import failure_of
 
@@ -73,7 +74,8 @@ def _ingest(source: _Source, delivery: ReportDelivery, gate: "Gate") -> IngestRe
         return IngestResult((source.result(month, "failed", error=held),))
     about: dict[str, str | int | float] = {"source": source.name, "provider": delivery.provider}
     try:
-        with span(source.run.door.listener, SpanKind.DELIVERY, f"{source.name} {delivery.key}", about):
+        where = f"{source.name} {delivery.key}"
+        with local_disk(where), span(source.run.door.listener, SpanKind.DELIVERY, where, about):
             return _take(source, delivery)
     except OffGridFlowError as error:
         if month is None:

@@ -17,6 +17,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.engines.model import Grain
 from offgridflow.formats import known_format
 from offgridflow.ledger import Ledger, LiveCommit
+from offgridflow.pipeline.disk import local_disk
 from offgridflow.pipeline.ingest import Expected, ingest_parts
 from offgridflow.pipeline.model import Failure, IngestOptions, IngestResult, PeriodResult, Ports
 from offgridflow.pipeline.period import UnchangedResults
@@ -133,9 +134,10 @@ def ingest_source(
     Raises OffGridFlowError where the listing itself fails; what is wrong with one delivery is in its result.
     """
     nothing = True
-    for result in _each_result(run, name, connector, gate):
-        nothing = False
-        yield result
+    with local_disk(name):
+        for result in _each_result(run, name, connector, gate):
+            nothing = False
+            yield result
     if nothing:
         yield nothing_found(run, name)
 
@@ -182,7 +184,7 @@ def take_delivery(run: SourceRun, connector: Connector, delivery: Delivery) -> I
     name, period = delivery.source, str(delivery.billing_period)
     about: dict[str, str | int | float] = {"source": name, "provider": delivery.provider, "parts": len(delivery.parts)}
     try:
-        with span(run.door.listener, SpanKind.DELIVERY, f"{name} {period}", about):
+        with local_disk(f"{name} {period}"), span(run.door.listener, SpanKind.DELIVERY, f"{name} {period}", about):
             return _take(run, connector, delivery)
     except OffGridFlowError as error:
         return failed_delivery(delivery, failure_of(error))

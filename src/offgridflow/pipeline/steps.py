@@ -15,6 +15,7 @@ from offgridflow.connectors.reports import ReportConnector
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.domain.identity import digest_of
 from offgridflow.methodology.recipe import METHODOLOGY_VERSION
+from offgridflow.pipeline.disk import local_disk
 from offgridflow.pipeline.journal import Gatekeeper, resolved
 from offgridflow.pipeline.locks import Locks, lock_name
 from offgridflow.pipeline.model import IngestResult
@@ -107,7 +108,7 @@ def list_source(place: Workplace, order: ListOrder, next_attempt: NextAttempt) -
     found: list[Known | Placed] = []
     failure = None
     try:
-        with place.alone(order):
+        with local_disk(order.source), place.alone(order):
             connector = place.connector(run, order.source)
             found.extend(  # what came before an error stays
                 each if isinstance(each, Known) else _placed(run, each, next_attempt)
@@ -158,7 +159,7 @@ def fetch(place: Workplace, order: TakeOrder) -> Taken | None:
     """Bring the parts of a delivery into the cache; return what became of it where that fails, else None."""
     run = place.run_for(order.run_id, order.terms)
     try:
-        with place.alone(order):
+        with local_disk(f"{order.source} {order.delivery.billing_period}"), place.alone(order):
             place.connector(run, order.source).fetch(order.delivery, Cache(run.cache_folder))
     except OffGridFlowError as error:
         return Taken(run_id=order.run_id, result=failed_delivery(order.delivery, failure_of(error)))

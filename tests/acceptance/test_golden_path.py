@@ -107,7 +107,7 @@ def golden(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Golden]:
                     yield Golden(clouds, folder, ran, api)
             finally:
                 server.terminate()
-                server.wait(30)
+                server.wait(120)
 
 
 def by(rows: list[dict[str, Any]], column: str, *keys: str) -> dict[Key, Decimal]:

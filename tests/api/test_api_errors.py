@@ -150,7 +150,7 @@ def test_a_gate_lets_the_next_one_in() -> None:
         with pytest.raises(ApiError, match="wait already"), gate.slot():
             pass
         assert not entered.is_set()
-    waiter.join(10)
+    waiter.join(120)
     assert entered.is_set()
     impatient = Gate(GateLimits(slots=1, queue_length=1, queue_seconds=0.01))
     with impatient.slot(), pytest.raises(ApiError), impatient.slot():

@@ -120,7 +120,7 @@ class Running:
         run_ids: Queue[str] = Queue()
 
         def cancel() -> None:
-            run_id = run_ids.get(timeout=30)
+            run_id = run_ids.get(timeout=120)
             asked.append(self.client.post(f"/api/v1/runs/{run_id}/cancel").status_code)
 
         self.bucket.after_read[key] = cancel
@@ -194,7 +194,7 @@ def state(tmp_path: Path) -> State:
 
 def over(runs: Runs, run_id: str) -> str:
     """Wait for a run and return its state."""
-    for _ in range(400):
+    for _ in range(6000):
         said = str(runs.get(run_id)["state"])
         if said not in {"queued", "running"}:
             return said
@@ -209,7 +209,7 @@ def test_a_cancelled_run_stops_at_its_next_step(state: State) -> None:
     def ingest(parameters: Mapping[str, object], progress: Progress) -> Mapping[str, object]:
         begun.append(parameters)
         entered.set()
-        go_on.wait(10)
+        go_on.wait(120)
         progress("commit", "a", 1, 2)
         return {"status": "ok"}
 
@@ -218,7 +218,7 @@ def test_a_cancelled_run_stops_at_its_next_step(state: State) -> None:
     first, second = runs.ask("me", "1", {}), runs.ask("me", "2", {})
     ids = [str(each["run_id"]) for each in reversed(runs.list())]
     assert first.body != second.body
-    assert entered.wait(10)
+    assert entered.wait(120)
     for run_id in ids:
         runs.cancel(run_id)
     go_on.set()

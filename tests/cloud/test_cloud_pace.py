@@ -135,12 +135,14 @@ def test_threads_share_one_allowance() -> None:
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
+    while len(grants) < quota.capacity:
+        time.sleep(0.01)
     time.sleep(0.25)
     stop.set()
     for thread in threads:
         thread.join()
     elapsed = time.monotonic() - began
-    assert 20 <= len(grants) <= quota.capacity + quota.refill_per_second * elapsed
+    assert len(grants) <= quota.capacity + quota.refill_per_second * elapsed
 
 
 @pytest.mark.parametrize(

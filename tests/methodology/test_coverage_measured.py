@@ -13,7 +13,7 @@ GOAL_PERCENT, MEDIAN_PERCENT = 90.0, 5.0
 
 def _measured(path: Path) -> list[str]:
     command = [sys.executable, str(ROOT / "tools/measure_coverage.py"), str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=True)
     return done.stdout.splitlines()
 
 
@@ -35,7 +35,7 @@ def test_a_call_without_bills_explains_itself() -> None:
         [sys.executable, str(ROOT / "tools/measure_coverage.py")],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=400,
         check=False,
     )
     assert done.returncode == 2

@@ -75,7 +75,7 @@ Row = dict[str, str | float | None]
 def _ask(place: Path, rows: list[Row]) -> tuple[list[dict[str, str]], list[dict[str, float | str]]]:
     """Return the machines that the original knows, and its answers to the rows."""
     command = ["node", "--no-deprecation", str(HERE / "oracle.cjs"), str(place)]
-    done = subprocess.run(command, input=json.dumps(rows), capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, input=json.dumps(rows), capture_output=True, text=True, timeout=400, check=True)
     said = json.loads(done.stdout)
     return said["machines"], said["answers"]
 

@@ -22,7 +22,7 @@ from support.exports import AWS, GCS, Upstream
 
 pytest.importorskip("prometheus_client")
 pytest.importorskip("croniter")
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 200
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 

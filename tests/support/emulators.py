@@ -101,4 +101,4 @@ def gcs_store(folder: Path) -> Iterator[GcsStore]:
             yield GcsStore(url)
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(120)

@@ -202,7 +202,7 @@ def azurite(folder: Path) -> Iterator[tuple[ContainerClient, dict[str, object]]]
             yield container, {"account_url": url, "container": "exports", "sas_token": sas}
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 # Google Cloud -------------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(url: str, process: "subprocess.Popen[bytes]", *, most_seconds: float = 60) -> None:
+def wait_for(url: str, process: "subprocess.Popen[bytes]", *, most_seconds: float = 200) -> None:
     """Wait until something answers at ``url``. Raises AssertionError if the process ends or says nothing."""
     until = time.monotonic() + most_seconds
     while time.monotonic() < until:

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 PASSWORD = "canary-of-postgres"  # noqa: S105 - the server lives as long as the tests
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 200.0
 
 
 def programs() -> Path:

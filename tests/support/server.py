@@ -96,20 +96,21 @@ def server_on(ledger: Path, **api: object) -> Server:
 @contextlib.contextmanager
 def listening(server: Server) -> Iterator[str]:
     """Serve on a free port of this machine, and yield the address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
     running = uvicorn.Server(uvicorn.Config(server, host="127.0.0.1", port=port, log_level="error", ws="none"))
-    thread = threading.Thread(target=running.run, daemon=True)
+    thread = threading.Thread(target=running.run, args=([taken],), daemon=True)
     thread.start()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not running.started and time.monotonic() < until:
         time.sleep(0.02)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         running.should_exit = True
-        thread.join(20)
+        thread.join(120)
+        taken.close()
 
 
 class ApiClient(httpx.Client):

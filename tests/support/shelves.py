@@ -27,7 +27,7 @@ AZURITE = Path(
 GOOGLE_KEY = json.dumps(
     {"disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": "", "gcs_base_url": "http://none"}
 )
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,9 +62,10 @@ bench: $(DEV_STAMP)  ## speed and memory, printed, never asserted
 sim: $(DEV_STAMP)  ## 500 seeded worlds with everything that goes wrong; SEED=n replays one
 	PYTHONPATH=tests $(BIN)/python -m support.sim $(or $(SEED),1 500)
 
-soak: $(DEV_STAMP)  ## crashes, failures and simulation at full size
+soak: $(DEV_STAMP)  ## crashes, failures and simulation at full size, properties on new examples
 	OFFGRIDFLOW_SOAK=1 $(BIN)/python -m pytest --timeout 3600 tests/runner tests/ledger/test_ledger_crash.py tests/sim
-	OFFGRIDFLOW_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest --timeout 3600 tests/api/test_api_fuzz.py
+	OFFGRIDFLOW_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest --timeout 3600 --hypothesis-profile=default tests/api/test_api_fuzz.py
+	grep -rl "import.*given" tests | grep -v test_api_fuzz | xargs $(BIN)/python -m pytest --timeout 3600 --hypothesis-profile=default
 
 lock:  ## resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements/dev.txt

@@ -14,6 +14,7 @@ from offgridflow.cli.failures import exit_code_of, show, show_unexpected, show_u
 from offgridflow.domain.errors import OffGridFlowError
 
 _INTERRUPTED = 130
+_NOTHING_ASKED = 2
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it with the flag
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     command = typer.main.get_group(build_app())
     command.rich_markup_mode = None  # the list of commands in plain text: loading Rich would take as long as all else
     try:
-        code = command.main(args=list(arguments), prog_name="offgridflow", standalone_mode=False)
+        code = command.main(args=list(arguments) or ["--help"], prog_name="offgridflow", standalone_mode=False)
     except OffGridFlowError as error:
         show(error)
         return exit_code_of(error)
@@ -68,6 +69,8 @@ def run(arguments: Sequence[str]) -> int:
         return 2
     except typer.Abort:
         return _INTERRUPTED
+    if not arguments:
+        return _NOTHING_ASKED
     return code if isinstance(code, int) else 0
 
 

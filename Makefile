@@ -30,7 +30,7 @@ demo: setup  ## sample bills of three clouds in, a report out
 	$(BIN)/offgridflow demo --no-serve
 
 test: $(DEV_STAMP)  ## all tests, in random order, warnings are errors; TESTS=tests/ledger takes some
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/$(or $(RUNNER),python) -m pytest $(TESTS)
 
 golden: $(DEV_STAMP)  ## three clouds on this machine -> ledger -> CLI = API = sum over the raw bills, printed
 	$(BIN)/python -m pytest -q -s -p no:randomly --show-capture=no tests/acceptance/test_golden_path.py

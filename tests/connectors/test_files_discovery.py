@@ -185,7 +185,7 @@ def test_zip_members_become_files_of_ours(data: Path, work: Path) -> None:
 @settings(max_examples=40, deadline=None)
 @given(name=st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=30))
 def test_no_member_name_leaves_the_work_folder(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whatever a member is called, nothing is written outside of the work folder. (zipfile ends names at a NUL.)"""
+    """Whatever a member is called, nothing is written outside of the work folder; names end at a NUL."""
     root = tmp_path_factory.mktemp("zip")
     (root / "work").mkdir()
     try:

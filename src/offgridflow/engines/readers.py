@@ -17,7 +17,7 @@ from typing import Any, Final
 import duckdb
 
 from offgridflow.domain.errors import InputError
-from offgridflow.domain.sql import sql_text
+from offgridflow.domain.sql import sql_list, sql_text
 from offgridflow.engines.cells import (
     MONEY,
     QUANTITY,
@@ -65,7 +65,7 @@ class Reader:
 
     def table(self, mode: CsvMode, number: int = 0, parts: Sequence[Part] | None = None) -> str:
         """Return the table function over the parts, or some of them. ``number`` tells apart the tables of rejects."""
-        paths = "[" + ", ".join(sql_text(str(part.path)) for part in (parts or self.parts)) + "]"
+        paths = sql_list(part.path for part in (parts or self.parts))
         kind = self.parts[0].kind
         if kind == "parquet":
             return f"read_parquet({paths}, file_row_number=true, binary_as_string=true, hive_partitioning=false)"

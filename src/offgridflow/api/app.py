@@ -30,7 +30,7 @@ from offgridflow.api.service import Service
 from offgridflow.api.state import state_of
 from offgridflow.api.tokens import Tokens
 from offgridflow.domain.errors import LedgerError, OffGridFlowError
-from offgridflow.domain.identity import digest_of, digest_of_text
+from offgridflow.domain.identity import digest_of
 from offgridflow.reports.price_list import read_price_list
 from offgridflow.web.pages import add_pages, page_of_error
 
@@ -112,10 +112,9 @@ def _made_with(settings: "Settings", listed: "PriceList | None") -> str:
 
 def _digest_of_grid(path: "Path") -> str:
     """Return the digest of the user's grid factors. Raises FactorSetError where they cannot be used."""
-    from offgridflow.factors.overlay import read_user_grid  # noqa: PLC0415  factor tables are late
+    from offgridflow.factors.overlay import content_of, read_user_grid  # noqa: PLC0415  factor tables are late
 
-    read_user_grid(path)
-    return digest_of_text(path.read_text(encoding="utf-8-sig"))
+    return digest_of([content_of(row) for row in read_user_grid(path)])
 
 
 def _history(settings: "Settings", uri: str) -> "RunStore | None":

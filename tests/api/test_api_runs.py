@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,42 +73,9 @@ def test_without_configured_paths_a_run_fails_in_one_sentence(serve: Serve) -> N
     assert "No path to ingest" in str(run["error"])
 
 
-def test_a_run_runs_the_configured_sources_and_stands_beside_those_of_the_command_line(tmp_path: Path) -> None:
-    """Sources are run as `offgridflow run` does, and noted once; a run of another process is listed with its steps."""
-    with FakeBucket(Dialect.AZURE_BLOB) as bucket:
-        upstream = Upstream(AZURE, bucket)
-        upstream.publish("2025-05", ["0.1", "0.2"])
-        chosen = Settings(
-            sources={"acme": upstream.settings()},
-            cache_folder=tmp_path / "cache",
-            api=ApiSettings(state=tmp_path / "state.sqlite"),
-        )
-        ledger = tmp_path / "L"
-        assert run_once(Errand(str(ledger), chosen, IngestOptions())).result.status == "ok"
-        upstream.publish("2025-06", ["0.3"])
-        with client_of(create_app(chosen, str(ledger))) as client:
-            (elsewhere,) = client.get("/api/v1/runs").json()["runs"]
-            assert (elsewhere["asked_by"], elsewhere["state"]) == ("command line: run", "ok")
-            steps = client.get(f"/api/v1/runs/{elsewhere['run_id']}").json()["steps"]
-            assert [(step["source"], step["billing_period"], step["status"]) for step in steps] == [
-                ("acme", "2025-05", "committed")
-            ]
-            assert client.post(f"/api/v1/runs/{elsewhere['run_id']}/cancel").status_code == 409
-            started = client.post("/api/v1/runs", json={}, headers={"Idempotency-Key": "k"}).json()
-            run = until_over(client, started["run_id"])
-            assert run["state"] == "ok", run
-            listed = client.get("/api/v1/runs").json()["runs"]
-            assert [each["run_id"] for each in listed] == [started["run_id"], elsewhere["run_id"]]
-            detail = client.get(f"/api/v1/runs/{started['run_id']}").json()
-            assert {step["billing_period"]: step["status"] for step in detail["steps"]} == {
-                "2025-05": "unchanged",
-                "2025-06": "committed",
-            }
-
-
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server with one configured source of three months of which the ledger holds the first, and the source."""
+    """A server with one configured source, of whose months the ledger holds the first, and the source."""
 
     client: ApiClient
     bucket: FakeBucket
@@ -138,23 +106,53 @@ class Running:
         return found.digest
 
 
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    """It, with two months published that are not in the ledger yet."""
+@contextmanager
+def serving(folder: Path) -> Iterator[Running]:
+    """Serve a ledger that holds the first of two months that its one source has published."""
     with FakeBucket(Dialect.AZURE_BLOB) as bucket:
         upstream = Upstream(AZURE, bucket)
         upstream.publish("2025-05", ["0.1", "0.2"])
         chosen = Settings(
             sources={"acme": upstream.settings()},
-            cache_folder=tmp_path / "cache",
-            api=ApiSettings(state=tmp_path / "state.sqlite"),
+            cache_folder=folder / "cache",
+            api=ApiSettings(state=folder / "state.sqlite"),
         )
-        ledger = tmp_path / "L"
+        ledger = folder / "L"
         assert run_once(Errand(str(ledger), chosen, IngestOptions())).result.status == "ok"
         upstream.publish("2025-06", ["0.3"])
-        upstream.publish("2025-07", ["0.4"])
         with client_of(create_app(chosen, str(ledger))) as client:
             yield Running(client, bucket, upstream, ledger)
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """It, with two months published that are not in the ledger yet."""
+    with serving(tmp_path) as made:
+        made.upstream.publish("2025-07", ["0.4"])
+        yield made
+
+
+def test_a_run_runs_the_configured_sources_and_stands_beside_those_of_the_command_line(tmp_path: Path) -> None:
+    """Sources are run as `offgridflow run` does, and noted once; a run of another process is listed with its steps."""
+    with serving(tmp_path) as running:
+        client = running.client
+        (elsewhere,) = client.get("/api/v1/runs").json()["runs"]
+        assert (elsewhere["asked_by"], elsewhere["state"]) == ("command line: run", "ok")
+        steps = client.get(f"/api/v1/runs/{elsewhere['run_id']}").json()["steps"]
+        assert [(step["source"], step["billing_period"], step["status"]) for step in steps] == [
+            ("acme", "2025-05", "committed")
+        ]
+        assert client.post(f"/api/v1/runs/{elsewhere['run_id']}/cancel").status_code == 409
+        started = client.post("/api/v1/runs", json={}, headers={"Idempotency-Key": "k"}).json()
+        run = until_over(client, started["run_id"])
+        assert run["state"] == "ok", run
+        listed = client.get("/api/v1/runs").json()["runs"]
+        assert [each["run_id"] for each in listed] == [started["run_id"], elsewhere["run_id"]]
+        detail = client.get(f"/api/v1/runs/{started['run_id']}").json()
+        assert {step["billing_period"]: step["status"] for step in detail["steps"]} == {
+            "2025-05": "unchanged",
+            "2025-06": "committed",
+        }
 
 
 def test_a_run_of_sources_cancelled_while_it_looks_leaves_the_ledger_as_it_was(running: Running) -> None:

@@ -98,7 +98,7 @@ def is_global_service(service: str | None) -> bool:
 
 
 def _global(slug: str, factors: FactorSet) -> Place | None:
-    found = factors.region(slug, GLOBAL) or _by_alias(slug, GLOBAL, factors)
+    found = factors.region(slug, GLOBAL) or region_by_alias(slug, GLOBAL, factors)
     return None if found is None else Place(found, (Assumption.GLOBAL_SERVICE_MEAN,))
 
 
@@ -106,11 +106,12 @@ def _named(slug: str, text: str, factors: FactorSet) -> Place | None:
     found = factors.region(slug, text)
     if found is not None:
         return _marked(found)
-    found = _by_alias(slug, text, factors)
+    found = region_by_alias(slug, text, factors)
     return None if found is None else _marked(found, Assumption.REGION_FROM_ALIAS)
 
 
-def _by_alias(slug: str, text: str, factors: FactorSet) -> Region | None:
+def region_by_alias(slug: str, text: str, factors: FactorSet) -> Region | None:
+    """Return the region that bills also call ``text``, None where no region is called so."""
     region_id = factors.region_of_alias(slug, text)
     return None if region_id is None else factors.region(slug, region_id)
 

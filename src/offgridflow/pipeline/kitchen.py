@@ -8,7 +8,7 @@ from offgridflow.domain.identity import provider_slug
 from offgridflow.domain.model import Span
 from offgridflow.engines.model import Grain
 from offgridflow.factors.model import FactorSet
-from offgridflow.methodology.place import factor_provider
+from offgridflow.methodology.place import factor_provider, region_by_alias
 from offgridflow.methodology.recipe import (
     GridPrecedence,
     Profile,
@@ -56,10 +56,7 @@ def _placed(key: str, given: RegionValue, catalogue: FactorSet) -> RegionValue:
     """
     provider = factor_provider(provider_slug(given.provider))
     name = given.region_id.strip()
-    found = catalogue.region(provider, name)
-    if found is None:
-        alias = catalogue.region_of_alias(provider, name)
-        found = None if alias is None else catalogue.region(provider, alias)
+    found = catalogue.region(provider, name) or region_by_alias(provider, name, catalogue)
     if found is None:
         sentence = (
             f"methodology.{key} names the region {given.region_id!r} of the provider {given.provider!r}, which the "

@@ -98,11 +98,6 @@ class Edition:
         """The table of its rollup."""
         return f"rollup_{self._suffix}"
 
-    @property
-    def newest_commit_at(self) -> datetime | None:
-        """When the newest live commit was made."""
-        return max((commit.committed_at for commit in self.commits), default=None)
-
     def rolls_up(self, restriction: Restriction) -> bool:
         """Return whether the rollup can be cut to ``restriction``: it keeps the tags that decide."""
         return restriction.tag_keys <= self._tag_keys

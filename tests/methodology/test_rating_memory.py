@@ -20,7 +20,10 @@ def _skus() -> list[Sku]:
     )
     grs = Sku("azure", "Storage", "Storage", None, "Blob - Hot GRS Data Stored", None, "1 GB/Month", "westeurope")
     paired = replace(grs, attributes=SkuAttributes(redundancy="GRS", to_region="northeurope"))
+    spanner = Sku("gcp", "Cloud Spanner", None, "S", "Storage", None, "gibibyte month", "us-central1")
     return [
+        spanner,
+        replace(spanner, region_id="nam3"),
         machine,
         replace(machine, sku_id="B"),
         replace(machine, operation="RunInstances:0002", description="windows"),
@@ -53,10 +56,19 @@ def test_a_rate_is_the_same_whatever_was_rated_before() -> None:
 def test_skus_that_want_the_same_have_the_same_figures_and_their_own_ids() -> None:
     """A SKU that differs in its id, operation and description alone has equal figures under another rate id."""
     rater = Rater(FACTORS, Recipe())
-    first, *others = (rater(sku, JUNE) for sku in _skus()[:3])
+    first, *others = (rater(sku, JUNE) for sku in _skus()[2:5])
     for other in others:
         assert other.rate_id != first.rate_id
         assert replace(other, rate_id=first.rate_id, sku=first.sku) == first
+
+
+def test_a_region_that_tells_the_copies_is_read_with_the_meter() -> None:
+    """Spanner's storage takes the copies of its own region's kind, also where the other kind was rated just before."""
+    rater = Rater(FACTORS, Recipe())
+    single, spread = (rater(sku, JUNE) for sku in _skus()[:2])
+    assert single.it_energy_kwh is not None
+    assert spread.it_energy_kwh is not None
+    assert spread.it_energy_kwh > single.it_energy_kwh
 
 
 def test_a_full_memory_starts_again() -> None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from json.encoder import encode_basestring_ascii
 
 _PROVIDER_WORDS = (
     ("aws", ("aws", "amazon")),
@@ -34,6 +35,15 @@ def canonical(content: object) -> str:
     ValueError.
     """
     return _CANONICAL.encode(content)
+
+
+def canonical_texts(texts: Sequence[str | None]) -> str:
+    r"""Return what ``canonical`` returns for a list of texts and None, in half the time.
+
+    >>> canonical_texts(['a "word"', None])
+    '["a \\"word\\"",null]'
+    """
+    return f"[{','.join(['null' if text is None else encode_basestring_ascii(text) for text in texts])}]"
 
 
 def digest_of(content: object) -> str:

@@ -7,7 +7,7 @@ a rate with a reason and no figure; no text in a bill makes it raise.
 from functools import lru_cache
 from typing import NamedTuple
 
-from offgridflow.domain.identity import canonical, digest_of_text
+from offgridflow.domain.identity import canonical, canonical_texts, digest_of_text
 from offgridflow.domain.model import PRICED_QUANTITY, Rate, Sku
 from offgridflow.domain.periods import Month, Period, month_of
 from offgridflow.domain.reasons import (
@@ -78,7 +78,7 @@ class Rater:
 
     def _id_of(self, sku: Sku, end: str) -> str:
         """Return the digest of stamp, SKU and ``end``, which is the rest of a canonical JSON list."""
-        return digest_of_text(f"[{self._stamp},{canonical(_content_of(sku))},{end}")
+        return digest_of_text(f"[{self._stamp},{_content_of(sku)},{end}")
 
     def _unrated(self, sku: Sku, period: Period, reason: NotEstimatedReason) -> Rate:
         return Rate(
@@ -126,10 +126,13 @@ def _marks_of(sku: Sku, marks: tuple[Assumption, ...]) -> tuple[Assumption, ...]
     return tuple(sorted({*marks, Assumption.UNIT_FROM_PRICING}))
 
 
-def _content_of(sku: Sku) -> list[object]:
-    """Return every field of a SKU in a fixed order; numbers as text, so that infinities and NaN have a digest too."""
+def _content_of(sku: Sku) -> str:
+    """Return every field of a SKU in a fixed order as a canonical JSON list.
+
+    Numbers stand in it as text, so that infinities and NaN have a digest too.
+    """
     known = sku.attributes
-    return [
+    fields = [
         sku.provider,
         sku.service_name,
         sku.service_code,
@@ -150,6 +153,7 @@ def _content_of(sku: Sku) -> list[object]:
         known.to_region,
         known.pricing_model,
     ]
+    return canonical_texts(fields)
 
 
 class _Held:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, cast
 
-from offgridflow.domain.model import Sku, Span
+from offgridflow.domain.model import Sku, SkuAttributes, Span
 from offgridflow.domain.periods import Hour, Month, Period, hours_in, month_of
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.factors.model import Factor, FactorSet, Size
@@ -41,6 +41,9 @@ CLASSIFIERS: Final[dict[str, str]] = {
     "gcp": "offgridflow.methodology.gcp",
 }
 """The module that reads a provider's SKUs; every other provider's are read by ``generic``."""
+
+READ_WITH_REGION: Final = frozenset({"gcp"})
+"""The providers whose region tells more than the place: Spanner keeps more copies in a multi-region."""
 
 _GENERIC: Final = "offgridflow.methodology.generic"
 
@@ -116,6 +119,39 @@ class Reading(NamedTuple):
     operational: Span | None = None
 
 
+Question = tuple[
+    str,
+    str | None,
+    str | None,
+    None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    SkuAttributes,
+    Month,
+]
+"""What a classifier is asked: a SKU's fields in their order, without its id, and the month."""
+
+
+def _question_of(sku: Sku, period: Month) -> Question:
+    """Return what to ask of a SKU: SKUs that differ by id, and mostly by region, alone are one question."""
+    return (
+        sku.provider,
+        sku.service_name,
+        sku.service_code,
+        None,
+        sku.sku_meter,
+        sku.operation,
+        sku.consumed_unit,
+        sku.region_id if sku.provider in READ_WITH_REGION else None,
+        sku.description,
+        sku.attributes,
+        period,
+    )
+
+
 def _is_paired(component: Component) -> bool:
     return isinstance(component, Storage) and component.copies_paired is not None
 
@@ -173,6 +209,7 @@ class Reader:
         self.settings: Settings = settings_of(factors, recipe)
         self.workshop = Workshop(factors, self.settings)
         self._always = _always(self.settings, recipe)
+        self._asked: Memo[Question, Wanted | NotRated] = Memo()
         self._assemblies: Memo[object, Assembly | NotRated] = Memo()
         self._marks: Memo[object, tuple[Assumption, ...]] = Memo()
         self._grounds: Memo[object, Ground | NotRated] = Memo()
@@ -203,6 +240,16 @@ class Reader:
         own = user.match(self.recipe.user_rates, sku) if self.recipe.user_rates else None
         if own is not None:
             return self._wanted(sku, period, _OWN, own=own)
+        key = _question_of(sku, period)
+        asked = self._asked.get(key) or self._asked.keep(key, self._ask(key))
+        if isinstance(asked, NotRated):
+            return asked
+        provider, _, to_region, everywhere, when, demand, ids, _, _ = asked
+        return Wanted(provider, sku.region_id, to_region, everywhere, when, demand, ids)
+
+    def _ask(self, question: Question) -> Wanted | NotRated:
+        """Ask the classifier, which sees no more of a SKU than the question says."""
+        sku, period = Sku(*question[:-1]), question[-1]
         asking = Asking(self.factors)
         demand = classify(sku, period, cast("FactorSet", asking))
         if isinstance(demand, NotRated):
@@ -246,7 +293,10 @@ class Reader:
         return assembly_of(tuple(pieces), wanted.demand, wanted.asked, self.settings.overhead)
 
     def components_of(self, _sku: Sku, demand: Demand) -> tuple[Component, ...] | NotRated:
-        """Return the components to rate; profiles that count otherwise change them here."""
+        """Return the components to rate; profiles that count otherwise change them here.
+
+        The SKU comes without its id, and without its region but for the providers in ``READ_WITH_REGION``.
+        """
         return demand.components
 
     def site_at(self, place: Place, period: Period) -> Site | None:

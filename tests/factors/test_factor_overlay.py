@@ -128,6 +128,13 @@ def test_wrong_cell_is_named(tmp_path: Path, line: str, column: str) -> None:
     assert caught.value.action
 
 
+def test_a_wrong_cell_is_named_by_its_physical_line(tmp_path: Path) -> None:
+    """A line break inside a cell, and a line without any cell, count as the lines that an editor shows."""
+    path = _file(tmp_path, 'aws,us-east-1,2025,300,direct,"me\nand you"', "", "aws,eu-west-1,2025,abc,direct,me")
+    with pytest.raises(FactorSetError, match=r"own\.csv, line 5, column g_per_kwh"):
+        read_user_grid(path)
+
+
 def test_wrong_files_are_refused(tmp_path: Path, catalogue: Catalogue) -> None:
     """Missing columns, short lines, two values for one period, unknown places and absent files are refused."""
     (tmp_path / "own.csv").write_text("place,period\nx,2025\n", encoding="utf-8")
@@ -135,6 +142,9 @@ def test_wrong_files_are_refused(tmp_path: Path, catalogue: Catalogue) -> None:
         read_user_grid(tmp_path / "own.csv")
     with pytest.raises(FactorSetError, match="line 2: 3 cells"):
         read_user_grid(_file(tmp_path, "aws,eu-west-1,2025"))
+    with pytest.raises(FactorSetError, match=r"own\.csv, line 2: .*end of data") as open_quote:
+        read_user_grid(_file(tmp_path, 'aws,"eu-west-1,2025,1,direct,me'))
+    assert "close each quote" in open_quote.value.action
     for period in ("2025", "2025-03", "2025-03-30T01"):
         twice = f"aws,eu-west-1,{period},1,direct,me"
         with pytest.raises(FactorSetError, match=f"two values for {period},"):

@@ -6,7 +6,6 @@ area of the set such as ``zone:CA-QC``), ``period`` (``YYYY``, ``YYYY-MM`` or an
 UTC. A rate of an hour takes the hour's value, a rate of a month the plain mean of its hours.
 """
 
-import csv
 import math
 import re
 from collections import defaultdict
@@ -18,6 +17,7 @@ from typing import Final
 from offgridflow.domain.identity import digest_of
 from offgridflow.domain.periods import Hour, Month
 from offgridflow.domain.reasons import Assumption
+from offgridflow.domain.user_csv import Header, Record, records
 from offgridflow.factors.gridbook import UserValue
 from offgridflow.factors.tables import FactorSetError
 
@@ -55,53 +55,41 @@ def read_user_grid(path: Path) -> tuple[UserGridRow, ...]:
 
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _rows(csv.reader(file, strict=True), path.name)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         sentence = f"The grid factors in {path.name} cannot be read: {error}."
         raise FactorSetError(sentence, action="Write a CSV in UTF-8.") from error
+    columns = f"Columns are {', '.join(COLUMNS)}."
+    rows = tuple(map(_row, records(text, path.name, _fault_of, columns, FactorSetError)))
+    _refuse_twice(rows, path.name)
+    return rows
 
 
-def _rows(lines: Iterable[list[str]], name: str) -> tuple[UserGridRow, ...]:
-    source = iter(lines)
-    header = tuple(cell.strip().lower() for cell in next(source, []))
-    missing = [column for column in COLUMNS if column not in header]
-    if missing:
-        sentence = f"{name}, line 1: column {missing[0]} is missing."
-        raise FactorSetError(sentence, action=f"Columns are {', '.join(COLUMNS)}.")
-    found = []
-    for line, cells in enumerate(source, start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            sentence = f"{name}, line {line}: {len(cells)} cells, the header has {len(header)}."
-            raise FactorSetError(sentence, action="Quote cells that hold commas.")
-        found.append(_row(dict(zip(header, (cell.strip() for cell in cells), strict=True)), f"{name}, line {line}"))
-    _refuse_twice(found, name)
-    return tuple(found)
+def _fault_of(header: Header) -> str:
+    """Return what is wrong with the columns; others than ours may stand beside them."""
+    missing = next((column for column in COLUMNS if column not in header), None)
+    return "" if missing is None else f"column {missing} is missing"
 
 
-def _row(cells: dict[str, str], where: str) -> UserGridRow:
-    for column in ("place", "source"):
-        if not cells[column]:
-            raise _wrong(where, column, "", "it must not be empty")
-    year, month, hour = _period(cells["period"], where)
-    if cells["boundary"] not in BOUNDARIES:
-        raise _wrong(where, "boundary", cells["boundary"], f"write one of {', '.join(BOUNDARIES)}")
+def _row(record: Record) -> UserGridRow:
+    record.refuse_empty("place", "source")
+    year, month, hour = _period(record)
+    if record["boundary"] not in BOUNDARIES:
+        record.refuse("boundary", f"write one of {', '.join(BOUNDARIES)}")
     return UserGridRow(
-        cells["provider"].lower(),
-        cells["place"],
+        record["provider"].lower(),
+        record["place"],
         year,
         month,
-        _grams(cells["g_per_kwh"], where),
-        cells["boundary"],
-        cells["source"],
+        _grams(record),
+        record["boundary"],
+        record["source"],
         hour,
     )
 
 
-def _period(text: str, where: str) -> tuple[int, int, Hour | None]:
-    match = _PERIOD.fullmatch(text)
+def _period(record: Record) -> tuple[int, int, Hour | None]:
+    match = _PERIOD.fullmatch(record["period"])
     try:
         if match is not None and match[3] is not None:
             hour = Hour.parse("-".join(match.group(1, 2, 3)) + f"T{match[4]}")
@@ -110,22 +98,18 @@ def _period(text: str, where: str) -> tuple[int, int, Hour | None]:
         match = None
     month = int(match[2] or 0) if match else 0
     if match is None or month > _MONTHS or (match[2] is not None and month < 1):
-        raise _wrong(where, "period", text, "write YYYY, YYYY-MM or YYYY-MM-DDTHH")
+        record.refuse("period", "write YYYY, YYYY-MM or YYYY-MM-DDTHH")
     return int(match[1]), month, None
 
 
-def _grams(text: str, where: str) -> float:
+def _grams(record: Record) -> float:
     try:
-        value = float(text)
+        value = float(record["g_per_kwh"])
     except ValueError:
         value = math.nan
     if not 0 <= value <= MOST_G_PER_KWH:
-        raise _wrong(where, "g_per_kwh", text, f"write grams from 0 to {MOST_G_PER_KWH:g}")
+        record.refuse("g_per_kwh", f"write grams from 0 to {MOST_G_PER_KWH:g}")
     return value
-
-
-def _wrong(where: str, column: str, seen: str, accepted: str) -> FactorSetError:
-    return FactorSetError(f"{where}, column {column}: {seen!r} is not accepted.", action=f"{accepted.capitalize()}.")
 
 
 def _refuse_twice(rows: Iterable[UserGridRow], name: str) -> None:

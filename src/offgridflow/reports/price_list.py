@@ -4,10 +4,8 @@ It answers for what the ledger never paid for: a row names a thing (a meter, a S
 and the price of one unit of it in one currency. Nothing is converted and nothing is guessed.
 """
 
-import csv
-import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Final
 from offgridflow.domain.errors import InputError
 from offgridflow.domain.identity import digest_of
 from offgridflow.domain.model import Sku
+from offgridflow.domain.user_csv import Header, Record, records
 
 REQUIRED: Final = ("provider", "region_id", "unit", "price", "currency")
 THINGS: Final = ("sku", "instance_type")
@@ -124,76 +123,51 @@ def read_price_list(path: Path) -> PriceList:
 
 def price_list_of(text: str, name: str) -> PriceList:
     """Return the price list that a CSV holds. Raises InputError as ``read_price_list`` does."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: dict[tuple[str, str, str, str], list[ListedPrice]] = {}
     seen: dict[tuple[object, ...], int] = {}
-    try:
-        header = _header(next(reader, []), name)
-        for cells in reader:
-            row = _row(header, cells, name, reader.line_num)
-            if row is not None:
-                _refuse_twice(row, seen, name)
-                rows.setdefault(row.key, []).append(row)
-    except csv.Error as error:
-        sentence = f"{name}, line {reader.line_num}: {error}."
-        raise InputError(sentence, action="Quote cells that hold commas, and close each quote.") from error
+    columns = f"Columns are {', '.join(REQUIRED)}, {' or '.join(THINGS)}, and may be {', '.join(TERMS)}."
+    for record in records(text, name, _fault_of, columns, InputError):
+        row = _row(record)
+        _refuse_twice(row, seen, name)
+        rows.setdefault(row.key, []).append(row)
     return PriceList(name, digest_of([name, text]), {key: tuple(found) for key, found in rows.items()})
 
 
-def _header(cells: Sequence[str], name: str) -> tuple[str, ...]:
-    header = tuple(cell.strip().lower() for cell in cells)
-    action = f"Columns are {', '.join(REQUIRED)}, {' or '.join(THINGS)}, and may be {', '.join(TERMS)}."
+def _fault_of(header: Header) -> str:
+    """Return what is wrong with the columns."""
     missing = [column for column in REQUIRED if column not in header]
     if missing or not set(THINGS) & set(header):
-        sentence = f"{name}, line 1: column {missing[0] if missing else ' or '.join(THINGS)} is missing."
-        raise InputError(sentence, action=action)
+        return f"column {missing[0] if missing else ' or '.join(THINGS)} is missing"
     strange = next((column for column in header if column not in COLUMNS or header.count(column) > 1), None)
-    if strange is not None:
-        sentence = f"{name}, line 1: column {strange!r} is not known, or stands twice."
-        raise InputError(sentence, action=action)
-    return header
+    return "" if strange is None else f"column {strange!r} is not known, or stands twice"
 
 
-def _row(header: Sequence[str], cells: Sequence[str], name: str, line: int) -> ListedPrice | None:
-    """Return a row; None for a line without any cell. ``line`` is the physical line where the record ends."""
-    if not any(cell.strip() for cell in cells):
-        return None
-    where = f"{name}, line {line}"
-    if len(cells) != len(header):
-        sentence = f"{where}: {len(cells)} cells, the header has {len(header)}."
-        raise InputError(sentence, action="Quote cells that hold commas.")
-    said = dict.fromkeys(COLUMNS, "") | dict(zip(header, (cell.strip() for cell in cells), strict=True))
-    empty = next((column for column in REQUIRED if not said[column]), None)
-    if empty is not None:
-        raise _wrong(where, empty, "", "it must not be empty")
-    if not any(said[column] for column in THINGS):
-        raise _wrong(where, THINGS[0], "", "give a sku (meter or SKU id) or an instance_type")
+def _row(record: Record) -> ListedPrice:
+    record.refuse_empty(*REQUIRED)
+    if not any(record[column] for column in THINGS):
+        record.refuse(THINGS[0], "give a sku (meter or SKU id) or an instance_type")
     return ListedPrice(
-        line=line,
-        price=_money(said["price"], where),
-        currency=_currency(said["currency"], where),
-        **{column: said[column] for column in COLUMNS if column not in {"price", "currency"}},
+        line=record.line,
+        price=_money(record),
+        currency=_currency(record),
+        **{column: record[column] for column in COLUMNS if column not in {"price", "currency"}},
     )
 
 
-def _money(text: str, where: str) -> Decimal:
+def _money(record: Record) -> Decimal:
     try:
-        price = Decimal(text)
+        price = Decimal(record["price"])
     except InvalidOperation:
         price = Decimal("NaN")
     if not price.is_finite() or not 0 <= price <= _MOST:
-        raise _wrong(where, "price", text, "write money per ONE unit, 0 or more, like 0.0864")
+        record.refuse("price", "write money per ONE unit, 0 or more, like 0.0864")
     return price
 
 
-def _currency(text: str, where: str) -> str:
-    if re.fullmatch(r"[A-Za-z]{3}", text) is None:
-        raise _wrong(where, "currency", text, "write a code of three letters, like USD")
-    return text.upper()
-
-
-def _wrong(where: str, column: str, seen: str, accepted: str) -> InputError:
-    return InputError(f"{where}, column {column}: {seen!r} is not accepted.", action=f"{accepted.capitalize()}.")
+def _currency(record: Record) -> str:
+    if re.fullmatch(r"[A-Za-z]{3}", record["currency"]) is None:
+        record.refuse("currency", "write a code of three letters, like USD")
+    return record["currency"].upper()
 
 
 def _refuse_twice(row: ListedPrice, seen: dict[tuple[object, ...], int], name: str) -> None:

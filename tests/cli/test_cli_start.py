@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import offgridflow
 from offgridflow.cli import commands
 from offgridflow.cli.main import build_app, run
+from offgridflow.settings import read_settings
 
 HEAVY = {
     "duckdb",
@@ -99,3 +101,19 @@ def test_the_list_of_commands_is_whole_on_a_narrow_terminal(capsys: pytest.Captu
 def test_the_package_of_commands_says_how_to_add_one() -> None:
     """A newcomer finds ORDER and register in the docstring."""
     assert "register(app)" in str(commands.__doc__)
+
+
+def test_init_writes_settings_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``init`` writes settings that are accepted and mean the defaults; a file that is there stays as it is."""
+    monkeypatch.chdir(tmp_path)
+    usual = read_settings(tmp_path).model_dump()
+    assert run(["init"]) == 0
+    assert read_settings(tmp_path).model_dump() == usual
+    written = Path("offgridflow.toml").read_text(encoding="utf-8")
+    Path("offgridflow.toml").write_text(written + "# mine\n", encoding="utf-8")
+    capsys.readouterr()
+    assert run(["init"]) == 2
+    assert "offgridflow.toml is there already" in capsys.readouterr().err
+    assert Path("offgridflow.toml").read_text(encoding="utf-8") == written + "# mine\n"

@@ -86,6 +86,7 @@ def commit(ledger: Ledger, count: int, month: str, source: str, seed: int) -> No
     """Commit a period of generated rows."""
     staging = ledger.stage(source, month)
     with duckdb.connect() as con:
+        con.execute("SET enable_progress_bar = false")
         con.execute(
             f"COPY ({rows_query(count, month, source, seed)}) TO '{staging.emissions_file(1)}' (FORMAT parquet)"
         )
@@ -273,6 +274,12 @@ def kept_times(base: str) -> tuple[float, float, dict[str, float]]:
     return float(count[0]) if count else 0, float(total[0]) if total else 0, {le: float(n) for le, n in buckets}
 
 
+def loop_times(pid: int) -> tuple[float, float]:
+    """Return the seconds that the first thread of a process ran, and waited for a processor; Linux tells them."""
+    ran, waited, _ = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="utf-8").split()
+    return int(ran) / 1e9, int(waited) / 1e9
+
+
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as taken:
@@ -281,17 +288,19 @@ def free_port() -> int:
 
 
 def stream(base: str, process: psutil.Process, form: str, wanted_bytes: int) -> None:
-    """Export until so many bytes came, and print speed and the server's memory."""
-    before, peak, size, began = process.memory_info().rss, 0, 0, time.monotonic()
+    """Export until so many bytes came, and print speed and the server's memory: before, and at most in each quarter."""
+    before, peaks, size, began = process.memory_info().rss, [0, 0, 0, 0], 0, time.monotonic()
     used = sum(process.cpu_times()[:2])
     with urllib.request.urlopen(f"{base}/api/v1/export?format={form}", timeout=600) as answer:  # noqa: S310  our own server
         while size < wanted_bytes and (chunk := answer.read(1 << 20)):
+            quarter = size * len(peaks) // wanted_bytes
+            peaks[quarter] = max(peaks[quarter], process.memory_info().rss)
             size += len(chunk)
-            peak = max(peak, process.memory_info().rss)
     took, used = time.monotonic() - began, sum(process.cpu_times()[:2]) - used
     print(
         f"export {form}: {size / 1e6:,.0f} MB in {took:.1f} s ({size / 1e6 / took:.0f} MB/s, {used:.1f} s processor), "
-        f"resident {before / 2**20:.0f} MiB before, {peak / 2**20:.0f} MiB at most"
+        f"resident {before / 2**20:.0f} MiB before, at most {', '.join(f'{each / 2**20:.0f}' for each in peaks)} MiB "
+        "in each quarter"
     )
 
 
@@ -357,8 +366,10 @@ def show_light(base: str, process: psutil.Process, run: Callable[[], Seen]) -> N
     """Run the light questions, and print what clients saw, what the server measured and what it used."""
     psutil.cpu_percent()  # from here
     used, began, before = sum(process.cpu_times()[:2]), time.monotonic(), kept_times(base)
+    scheduled = loop_times(process.pid)
     seen = run()
     after = kept_times(base)
+    ran, waited = (late - early for late, early in zip(loop_times(process.pid), scheduled, strict=True))
     used, took = sum(process.cpu_times()[:2]) - used, time.monotonic() - began
     seen.show()
     count = after[0] - before[0]
@@ -366,6 +377,7 @@ def show_light(base: str, process: psutil.Process, run: Callable[[], Seen]) -> N
     shares = ", ".join(f"{share / count:.1%} within {le}" for le, share in within.items()) if count else "none"
     mean = (after[1] - before[1]) / count * 1e6 if count else 0
     print(f"inside the server, answers from memory: {count:.0f}, {mean:.0f} us on average, {shares}")
+    print(f"its event loop ran {ran:.2f} s, and was ready to run without a processor for {waited:.2f} s")
     print(f"the server used {used / took:.2f} cores; of the machine {psutil.cpu_percent():.0f} % were in use")
     print("load average", os.getloadavg())
 

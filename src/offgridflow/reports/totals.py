@@ -123,17 +123,34 @@ _Line = dict[str, Any]
 
 
 def _groups(con: "duckdb.DuckDBPyConnection", keys: Sequence[Key], scope: Scope) -> list[_Line]:
-    """Return the sums by keys and currency. Planning three levels in the engine costs more than adding here."""
+    """Return the sums by keys and currency.
+
+    The engine sums by status too, and what belongs together is added here: a sum for each status, and levels of
+    grouping, cost it more in planning than the adding costs.
+    """
     names = [f"k{index}" for index in range(len(keys))]
     selected = "".join(f"{key.sql} AS {name}, " for key, name in zip(keys, names, strict=True))
     condition, values = scope.where("usage")
-    grouping = ", ".join((*names, "billing_currency"))
+    grouping = ", ".join((*names, "billing_currency", "status"))
     sql = (
         f"WITH base AS (SELECT {selected}{_BASE} FROM {scope.view} WHERE {condition}) "
         f"SELECT {grouping}, {_SUMS} FROM base GROUP BY {grouping}"
     )
     parameters = [value for key in keys for value in key.parameters]
-    return records(con, sql, [*parameters, *values])
+    lines: dict[tuple[object, ...], list[_Line]] = {}
+    for found in records(con, sql, [*parameters, *values]):
+        line = _by_status(found)
+        lines.setdefault(tuple(line[name] for name in (*names, "billing_currency")), []).append(line)
+    return [each[0] if len(each) == 1 else {**each[0], **_added(each)} for each in lines.values()]
+
+
+def _by_status(line: _Line) -> _Line:
+    """Return a line of one status with its cost weight and its lines under the names of that status."""
+    status, weight = line.pop("status"), line.pop("weight")
+    for name in USAGE_STATUSES:
+        line[f"cost_{name}"] = weight if name == status else _NO_MONEY
+        line[f"lines_{name}"] = line["line_items"] if name == status else 0
+    return line
 
 
 def _by_currency(groups: Sequence[_Line]) -> list[_Line]:
@@ -155,6 +172,7 @@ def _added(lines: Sequence[_Line]) -> _Line:
     }
 
 
+_NO_MONEY: Final = Decimal(0)
 _RATED: Final = "total_kgco2e IS NOT NULL"
 _ALL_MARKET: Final = "knows_all_market"
 """Whether the market-based figure of every rated row is known; None where no row is rated."""
@@ -167,16 +185,11 @@ _WEIGHTS: Final = tuple(f"cost_{name}" for name in USAGE_STATUSES)
 _COUNTS: Final = ("line_items", *(f"lines_{name}" for name in USAGE_STATUSES))
 _SUMS: Final = ", ".join(
     [
-        *(f"sum({name}) AS {name}" for name in (*REPORT_IMPACTS, "billed_cost", "effective_cost")),
+        *(f"sum({name}) AS {name}" for name in (*REPORT_IMPACTS, "billed_cost", "effective_cost", "weight")),
         "coalesce(sum(line_items), 0)::BIGINT AS line_items",
         f"bool_and(operational_market_kgco2e IS NOT NULL) FILTER ({_RATED}) AS {_ALL_MARKET}",
         "sum(operational_location_kgco2e) FILTER (operational_market_kgco2e IS NOT NULL) AS with_market",
         "sum(energy_kwh) FILTER (water_l IS NOT NULL) AS with_water",
-        *(f"coalesce(sum(weight) FILTER (status = '{name}'), 0) AS cost_{name}" for name in USAGE_STATUSES),
-        *(
-            f"coalesce(sum(line_items) FILTER (status = '{name}'), 0)::BIGINT AS lines_{name}"
-            for name in USAGE_STATUSES
-        ),
     ],
 )
 

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from offgridflow.api.access import Restriction
+from offgridflow.api.priority import give_way
 from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.sql import sql_list
 from offgridflow.ledger import Ledger, LiveCommit
@@ -232,7 +234,12 @@ class Store:
         self.ledger_uri = ledger_uri
         self.tag_keys = tuple(sorted(tag_keys))
         self._open = opened
-        self._database = duckdb.connect(config={"threads": threads, "memory_limit": f"{memory_mib}MiB"})
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": threads,
+            "memory_limit": f"{memory_mib}MiB",
+        }
+        self._behind = ThreadPoolExecutor(1, "editions", give_way)
+        self._database = self._behind.submit(duckdb.connect, config=config).result()  # whose threads give way too
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         self._building = threading.Lock()
         self._lock = threading.Lock()
@@ -308,8 +315,8 @@ class Store:
         known = ledger.side.commits(sorted(snapshot.commit_ids))
         live = sorted(known.values(), key=lambda commit: commit.key)
         edition = Edition(self._database, snapshot, live, self.tag_keys, is_ended=is_ended)
-        added = edition.roll_up_missing(self.tag_keys)
-        edition.build()
+        added = self._behind.submit(edition.roll_up_missing, self.tag_keys).result()
+        self._behind.submit(edition.build).result()
         _logger.info("ledger version %s: %s commits rolled up", edition.state, added)
         return edition
 
@@ -359,4 +366,5 @@ class Store:
             self._newest = None
         for edition in editions:
             edition.retire()
+        self._behind.shutdown()
         self._database.close()

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import sys
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +21,7 @@ from hypothesis import strategies as st
 
 from offgridflow.api.access import UNRESTRICTED, Restriction
 from offgridflow.api.app import create_app
+from offgridflow.api.editions import Store
 from offgridflow.api.params import Filtered
 from offgridflow.api.service import Question
 from offgridflow.cli.main import run
@@ -222,6 +226,20 @@ def test_a_new_version_is_served_and_costs_only_its_own_commits(ledger: Path, ap
     assert edition.roll_up_missing(store.tag_keys) == 0
     with open_ledger(str(ledger)) as opened:
         assert edition.version == opened.provenance.ledger_version
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives each thread a priority of its own")
+def test_the_engine_gives_way_to_who_answers(api: ApiClient) -> None:
+    """The threads of the server's engine let the thread that answers go first, when processors are short."""
+    before = set(Path("/proc/self/task").iterdir())
+    store = Store(server_of(api).parts.service.store.ledger_uri, threads=3)
+    try:
+        answering = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        added = [int(thread.name) for thread in set(Path("/proc/self/task").iterdir()) - before]
+        nicer = [each for each in added if os.getpriority(os.PRIO_PROCESS, each) > answering]
+        assert len(nicer) >= 3
+    finally:
+        store.close()
 
 
 def test_a_restriction_cuts_every_view(api: ApiClient) -> None:

@@ -57,9 +57,10 @@ class _FewFactors:
     disks: Mapping[Named, tuple[float, str]]
     models: Callable[[str, str], bool]
     medians: Mapping[Named, float] = field(default_factory=dict)
+    sizes: bool = True
 
     def size(self, key: str) -> Size | None:
-        return shipped().size(key)
+        return shipped().size(key) if self.sizes else None
 
     def machine(self, provider: str, instance_type: str) -> MachineType | None:
         return self.machines(provider, instance_type)
@@ -102,9 +103,15 @@ def few_factors(  # noqa: PLR0913  one keyword for each thing that a classifier 
     disks: Mapping[Named, tuple[float, str]] | None = None,
     models: Callable[[str, str], bool] = lambda _provider, _name: False,
     medians: Mapping[Named, float] | None = None,
+    sizes: bool = True,
 ) -> FactorSet:
-    """Return a factor set for classification alone: what is not given is not known, sizes of units are the shipped."""
-    asked = _FewFactors(copies, coefficients or {}, machines, families or {}, cards, disks or {}, models, medians or {})
+    """Return a factor set for classification alone: what is not given is not known; ``sizes`` of units are the shipped.
+
+    Without them no unit has a size.
+    """
+    asked = _FewFactors(
+        copies, coefficients or {}, machines, families or {}, cards, disks or {}, models, medians or {}, sizes
+    )
     return cast("FactorSet", asked)
 
 

@@ -182,7 +182,6 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
             "azure machine learning",
             "machine learning service",
             "azure lab services",
-            "azure analysis services",
             "azure fluid relay",
             "microsoft dev box",
         ),
@@ -262,6 +261,7 @@ _AREAS: Final[tuple[tuple[Handler, tuple[str, ...]], ...]] = (
     (
         azure_apps.capacity_not_metered,
         (
+            "azure analysis services",
             "event hubs",
             "service bus",
             "api management",

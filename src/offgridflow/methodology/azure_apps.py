@@ -5,6 +5,8 @@ from typing import Final
 
 from offgridflow.domain.reasons import Assumption, Method, NotEstimatedReason
 from offgridflow.domain.units import Dimension
+from offgridflow.factors.model import Size
+from offgridflow.methodology import azure_storage
 from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome
 from offgridflow.methodology.demand import Accelerator, Demand, Memory, Tokens, Vcpu
 from offgridflow.methodology.generic_parts import (
@@ -15,8 +17,8 @@ from offgridflow.methodology.generic_parts import (
     hours_of,
     memory_gib_hours_of,
     no_size,
+    parts_of_size,
     refuse,
-    size_parts,
     tb_hours_of,
     tokens_of,
     unknown_unit,
@@ -44,15 +46,25 @@ def app_service(meter: Meter) -> Outcome:
     """Rate plan instances by their size; shared and free plans, domains and certificates have none of their own."""
     if meter.has("domain", "certificate", "ssl", "ip address"):
         return refuse(NotEstimatedReason.NOT_PHYSICAL, "a name or certificate is not a machine")
-    if tb_hours_of(meter.unit, meter.period) is not None and meter.has("storage"):
-        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "storage of a plan")
     if meter.has("duration", "vcpu", "memory"):
         return serverless(meter)
+    plan = _plan(meter)
+    if plan is None:
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    hours = hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "plan hours")
+    parts = parts_of_size(plan, hours, "x86")
+    return by_size(Method.VCPU_AND_MEMORY, parts, Assumption.INSTANCE_TYPE_FROM_DESCRIPTION)
+
+
+def _plan(meter: Meter) -> Size | None:
+    """Return the size of one instance of the plan that the meter names last (``Premium v3 Plan - P1 v3``)."""
     for match in reversed(list(_PLAN.finditer(meter.text))):
-        key = f"azure.app_service.{_plan_name(meter, match[1], match[2] or '')}"
-        if meter.factors.size(key) is not None:
-            return _plan(meter, key)
-    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+        size = meter.factors.size(f"azure.app_service.{_plan_name(meter, match[1], match[2] or '')}")
+        if size is not None:
+            return size
+    return None
 
 
 def _plan_name(meter: Meter, size: str, version: str) -> str:
@@ -66,32 +78,29 @@ def _plan_name(meter: Meter, size: str, version: str) -> str:
     return size + version
 
 
-def _plan(meter: Meter, key: str) -> Outcome:
-    hours = hours_of(meter.unit, meter.period)
-    if hours is None:
-        return unknown_unit(meter.sku.consumed_unit, "plan hours")
-    parts = size_parts(meter.factors, key, hours, "x86")
-    if parts is None:
-        return no_size(key)
-    return by_size(Method.VCPU_AND_MEMORY, parts, Assumption.INSTANCE_TYPE_FROM_DESCRIPTION)
-
-
 def functions(meter: Meter) -> Outcome:
-    """Rate execution time (GB-seconds carry their share of a vCPU) and the vCPU and memory time of premium plans."""
-    if meter.has("execution time", "gb second", "baseline"):
-        gib_hours = gib_hours_of(meter.unit, meter.period)
-        if gib_hours is None:
-            return unknown_unit(meter.sku.consumed_unit, "GB-seconds")
-        size = meter.factors.size("azure.functions")
-        if size is None:
-            return no_size("azure.functions")
-        parts = (Vcpu(gib_hours * size.vcpu / size.memory_gib, memory_apart=True), Memory(gib_hours))
-        return Demand(Method.SERVERLESS, parts)
-    if meter.has("duration", "vcpu", "memory"):
-        return serverless(meter)
+    """Rate execution time (GB-seconds carry their share of a vCPU) and the vCPU and memory time of premium plans.
+
+    Instances that are always ready are metered twice while they execute: all the time, and as execution time.
+    """
+    if meter.has("always ready execution time"):
+        return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, "the baseline holds the instance, executing or not")
+    if meter.has("execution time", "baseline"):
+        return _execution(meter)
     if OPERATIONS.search(meter.text):
         return REQUESTS
     return app_service(meter)
+
+
+def _execution(meter: Meter) -> Outcome:
+    gib_hours = gib_hours_of(meter.unit, meter.period)
+    if gib_hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "GB-seconds")
+    size = meter.factors.size("azure.functions")
+    if size is None:
+        return no_size("azure.functions")
+    parts = (Vcpu(gib_hours * size.vcpu / size.memory_gib, memory_apart=True), Memory(gib_hours))
+    return Demand(Method.SERVERLESS, parts)
 
 
 def _gpu_time(meter: Meter) -> Outcome:
@@ -119,16 +128,18 @@ def _vcpu_time(meter: Meter) -> Outcome:
 
 
 def serverless(meter: Meter) -> Outcome:
-    """Rate vCPU time, memory time and GPU time of containers."""
+    """Rate vCPU time, memory time and GPU time of containers; a bundle of both tells the quantity of neither."""
     if meter.has("gpu"):
         return _gpu_time(meter)
+    if meter.has("software", "vmware ip"):
+        return refuse(NotEstimatedReason.LICENCE, "licence on containers whose vCPUs have their own meter")
+    if meter.has("vcpu and memory"):
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, f"base unit of a plan: {meter.name}")
     if meter.has("memory"):
         return _memory_time(meter)
     if meter.has("vcpu"):
         return _vcpu_time(meter)
-    if OPERATIONS.search(meter.text):
-        return REQUESTS
-    return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    return capacity_not_metered(meter)
 
 
 def kubernetes(meter: Meter) -> Outcome:
@@ -144,7 +155,7 @@ def language_model(meter: Meter) -> Outcome:
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "provisioned throughput")
     names = _MODEL.findall(meter.text)
     if not names:
-        return REQUESTS if OPERATIONS.search(meter.text) or meter.unit is None else _unnamed_model(meter)
+        return _unnamed_model(meter)
     tokens = _token_count(meter)
     if tokens is None:
         return unknown_unit(meter.sku.consumed_unit, "tokens")
@@ -186,7 +197,9 @@ def _token_count(meter: Meter) -> float | None:
 
 
 def capacity_not_metered(meter: Meter) -> Outcome:
-    """Say that a service sells a capacity whose hardware nobody publishes, or counts requests."""
+    """Rate what a service keeps, by its unit; else it counts requests or sells hardware that nobody publishes."""
+    if tb_hours_of(meter.unit, meter.period) is not None:
+        return azure_storage.capacity(meter)
     if OPERATIONS.search(meter.text):
         return REQUESTS
     return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)

@@ -18,6 +18,7 @@ from offgridflow.methodology.generic_parts import (
     copies_of,
     hours_of,
     no_size,
+    parts_of_size,
     refuse,
     size_parts,
     storage_demand,
@@ -106,11 +107,8 @@ def _vcores(meter: Meter) -> float:
     return 1.0 if match is None else float(match[1])
 
 
-def _replicated(meter: Meter, key: str) -> Outcome:
+def _replicated(meter: Meter, tb_hours: float, key: str) -> Outcome:
     """Return stored data on the service's own SSDs with its replicas; backups follow their named redundancy."""
-    tb_hours = tb_hours_of(meter.unit, meter.period)
-    if tb_hours is None:
-        return unknown_unit(meter.sku.consumed_unit, "stored data over time")
     if meter.has("backup", "pitr", "ltr "):
         return stored(meter, tb_hours, "hdd")
     copies = copies_of(meter.factors, key)
@@ -123,9 +121,8 @@ def _held(key: str) -> Rule:
     """Return a rule for data held over time with the replicas of a service."""
 
     def rule(meter: Meter) -> Outcome | None:
-        if tb_hours_of(meter.unit, meter.period) is None or meter.has("dtu"):
-            return None
-        return _replicated(meter, key)
+        tb_hours = tb_hours_of(meter.unit, meter.period)
+        return None if tb_hours is None else _replicated(meter, tb_hours, key)
 
     return rule
 
@@ -158,7 +155,14 @@ def sql(meter: Meter) -> Outcome:
     return first_of(meter, (_refused, _held("azure.sql"), _sql_cores, _held_without_time, _sql_units))
 
 
+def _cluster_vcore(meter: Meter) -> str:
+    """Return the vCore of a cluster: 8 GiB; a coordinator of Cosmos DB for PostgreSQL has 4, as a flexible server."""
+    return "azure.flexible.general" if meter.has("coordinator") else "azure.spark_vcore"
+
+
 def _server_vcore(meter: Meter) -> str:
+    if meter.has("cosmos db for postgresql"):  # billed in the category of the flexible servers
+        return _cluster_vcore(meter)
     if meter.has("flexible"):
         large = meter.has("memory optimized", "business critical")
         return "azure.flexible.memory" if large else "azure.flexible.general"
@@ -194,9 +198,9 @@ def _performance(meter: Meter) -> Outcome | None:
 
 def open_source(meter: Meter) -> Outcome:
     """Rate PostgreSQL, MySQL and MariaDB: vCores or machine sizes, and storage."""
-    held = _held("azure.postgresql" if "postgresql" in meter.category else "azure.mysql")
-    rules = (_refused, held, _performance, _server_cores, _server_machine, _held_without_time)
-    return first_of(meter, (*rules, _operations))
+    held = _held("azure.postgresql" if "postgresql" in f"{meter.category} {meter.text}" else "azure.mysql")
+    rules = (_refused, held, _performance, _server_cores, _server_machine)
+    return first_of(meter, (*rules, _operations, _held_without_time))
 
 
 def _cosmos_units(meter: Meter) -> Outcome | None:
@@ -208,7 +212,7 @@ def _cosmos_units(meter: Meter) -> Outcome | None:
 
 
 def _cluster_cores(meter: Meter) -> Outcome | None:
-    return _vcores_of(meter, "azure.spark_vcore") if meter.has("vcore") else None
+    return _vcores_of(meter, _cluster_vcore(meter)) if meter.has("vcore") else None
 
 
 def _machine_if_named(meter: Meter) -> Outcome | None:
@@ -219,45 +223,46 @@ def _machine_if_named(meter: Meter) -> Outcome | None:
 
 def cosmos(meter: Meter) -> Outcome:
     """Rate Cosmos DB's storage; request units are a promise of throughput, not a capacity that is told."""
-    rules = (_held("azure.cosmos"), _cosmos_units, _cluster_cores, _held_without_time, _machine_if_named, _operations)
+    rules = (_held("azure.cosmos"), _cosmos_units, _cluster_cores, _operations, _held_without_time, _machine_if_named)
     return first_of(meter, rules)
 
 
 def redis(meter: Meter) -> Outcome:
-    """Rate a cache by its size; Standard and Premium keep a replica node unless the meter counts nodes."""
-    match = _CACHE.search(meter.text)
-    key = "" if match is None else f"azure.redis.{match[1]}"
-    if meter.factors.size(key) is None:
-        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    """Rate a cache by its size: ``C1 Cache`` of Standard and Premium is two nodes, ``C1 Cache Instance`` is one."""
     hours = hours_of(meter.unit, meter.period)
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "cache hours")
-    replicas = meter.factors.replication("azure.redis")
-    copies = 2.0 if replicas is None else replicas.central
-    if "basic" in meter.text or "enterprise" in meter.text:
-        copies = 1.0
-    parts = size_parts(meter.factors, key, hours, "x86", copies)
-    if parts is None:
-        return no_size(key)
-    return by_size(Method.DATABASE, parts, Assumption.NODE_COUNT_DEFAULT)
+    match = _CACHE.search(meter.text)
+    size = None if match is None else meter.factors.size(f"azure.redis.{match[1]}")
+    nodes = _cache_nodes(meter)
+    if size is None or nodes is None:
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    marks = () if meter.has("cache instance") else (Assumption.NODE_COUNT_DEFAULT,)
+    return by_size(Method.DATABASE, parts_of_size(size, hours, "x86", nodes), *marks)
+
+
+def _cache_nodes(meter: Meter) -> float | None:
+    if meter.has("cache instance", "basic", "enterprise"):
+        return 1.0
+    found = meter.factors.replication("azure.redis")
+    return None if found is None else found.central
 
 
 def _warehouse_units(meter: Meter) -> Outcome | None:
-    if not meter.has("dwu"):
-        return None
     match = _DWUS.search(meter.text)
+    if match is None:
+        return None
     hours = hours_of(meter.unit, meter.period)
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "warehouse unit hours")
-    units = 100.0 if match is None else float(match[1])
-    parts = size_parts(meter.factors, "azure.synapse.dwu", units * hours, "x86")
+    parts = size_parts(meter.factors, "azure.synapse.dwu", float(match[1]) * hours, "x86")
     if parts is None:
         return no_size("azure.synapse.dwu")
     return Demand(Method.SERVICE_MEDIAN, parts, (Assumption.SERVICE_MEDIAN_SIZE,), CoverageBucket.SERVICE_MEDIAN)
 
 
 def _moved_or_pooled(meter: Meter) -> Outcome:
-    if meter.has("data processed", "data movement"):
+    if meter.has("data processed"):
         return REQUESTS
     return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
 
@@ -266,15 +271,15 @@ def synapse(meter: Meter) -> Outcome:
     """Rate warehouse units, Spark and data flow cores, and storage."""
     if tb_hours_of(meter.unit, meter.period) is not None:
         return capacity(meter)
-    return first_of(meter, (_warehouse_units, _cluster_cores, _operations, _moved_or_pooled))
+    return first_of(meter, (_self_hosted, _warehouse_units, _cluster_cores, _operations, _moved_or_pooled))
+
+
+def _self_hosted(meter: Meter) -> Outcome | None:
+    if meter.has("self hosted", "self-hosted"):
+        return refuse(NotEstimatedReason.CUSTOMER_PREMISES, "self-hosted integration runtime")
+    return None
 
 
 def factory(meter: Meter) -> Outcome:
     """Rate Data Factory: data flow cores and SSIS machines; self-hosted runtimes run at the customer."""
-    if meter.has("self hosted", "self-hosted"):
-        return refuse(NotEstimatedReason.CUSTOMER_PREMISES, "self-hosted integration runtime")
-    if meter.has("vcore") and not meter.has("license"):
-        return _vcores_of(meter, "azure.spark_vcore")
-    if OPERATIONS.search(meter.text):
-        return REQUESTS
-    return _machine_if_named(meter) or refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    return first_of(meter, (_self_hosted, _cluster_cores, _operations, _machine_if_named, _moved_or_pooled))

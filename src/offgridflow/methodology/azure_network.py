@@ -7,7 +7,7 @@ from offgridflow.domain.reasons import NotEstimatedReason
 from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome
 from offgridflow.methodology.generic_parts import REQUESTS, gb_of, refuse, transfer_demand, unknown_unit
 
-_INBOUND: Final = re.compile(r"\btransfer in\b|\bingress\b")
+_INBOUND: Final = re.compile(r"\btransfer in\b|\bingress\b|\binbound data transfers?\b")
 _ONCE = "a transfer is counted once, by its sender"
 
 
@@ -22,8 +22,6 @@ def bandwidth(meter: Meter) -> Outcome:
         kind = "inter_zone"
     elif meter.has("inter-region", "intra continent", "inter continent", "inter-virtual network", "global peering"):
         kind = "inter_region"
-    elif meter.has("cdn", "front door"):
-        kind = "cdn"
     else:
         kind = "internet_egress"
     return transfer_demand(gb, kind)
@@ -45,12 +43,12 @@ def virtual_network(meter: Meter) -> Outcome:
 
 def appliance(meter: Meter) -> Outcome:
     """Rate what an appliance sends to the internet; what it holds ready and passes on is not metered as capacity."""
-    if meter.has("data transfer out", "egress") and gb_of(meter.unit) is not None:
-        return bandwidth(meter)
-    if meter.has("data processed"):
+    if meter.has("data processed"):  # first: what a private endpoint passes on is "Data Processed - Egress"
         return refuse(
             NotEstimatedReason.CAPACITY_NOT_METERED, "the appliance is shared; the bytes have transfer meters"
         )
+    if meter.has("data transfer out", "egress") and gb_of(meter.unit) is not None:
+        return bandwidth(meter)
     if OPERATIONS.search(meter.text):
         return REQUESTS
     return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)

@@ -114,10 +114,10 @@ def capacity(meter: Meter) -> Outcome:
     """Rate data held over time, whatever the product's name, by its unit."""
     tb_hours = tb_hours_of(meter.unit, meter.period)
     if tb_hours is None:
-        if meter.has(*_CAPACITY):
-            return unknown_unit(meter.sku.consumed_unit, "stored data over time")
         if meter.has("data transfer", "geo-replication", "bandwidth"):
             return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, "copies between regions are in the redundancy")
+        if meter.has(*_CAPACITY):
+            return unknown_unit(meter.sku.consumed_unit, "stored data over time")
         return refuse(NotEstimatedReason.UNKNOWN_METER, meter.name)
     medium, told = medium_of(meter)
     return stored(meter, tb_hours, medium, *(() if told else (Assumption.STORAGE_MEDIUM_DEFAULT,)))

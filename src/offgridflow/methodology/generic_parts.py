@@ -10,7 +10,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.domain.trace import Constant
 from offgridflow.domain.units import GIB_TO_GB, Conversion, Dimension
-from offgridflow.factors.model import FactorSet
+from offgridflow.factors.model import FactorSet, Size
 from offgridflow.methodology.demand import Component, Demand, Memory, NotRated, Storage, Transfer, Vcpu
 
 GB_PER_TB: Final = Constant(1000.0, "GB in a TB")
@@ -116,8 +116,11 @@ def size_parts(
 ) -> tuple[Component, ...] | None:
     """Return the vCPUs and the memory of ``hours`` of a service's unit (``FactorSet.size``), None where not known."""
     size = factors.size(key)
-    if size is None:
-        return None
+    return None if size is None else parts_of_size(size, hours, processor, copies)
+
+
+def parts_of_size(size: Size, hours: float, processor: str | None = None, copies: float = 1.0) -> tuple[Component, ...]:
+    """Return the vCPUs and the memory of ``hours`` of a service's unit whose size is known."""
     return (
         Vcpu(size.vcpu * hours, processor, memory_apart=True, copies=copies),
         Memory(size.memory_gib * hours, copies=copies),

@@ -54,7 +54,8 @@ _GPU_MODELS: Final = {
     "rtx 6000": ("NVIDIA RTX PRO 6000",),
     "rtx pro 6000": ("NVIDIA RTX PRO 6000",),
 }
-_TPU: Final = re.compile(r"\btpu[ -]?(v\d[ep]?|v5 ?lite|ironwood|trillium)?")
+_TPU: Final = re.compile(r"\btpu[ -]?(v5 ?lite|v\d[ep]?|ironwood|trillium)?")
+_TPU_GENERATIONS: Final = {"v5lite": "v5e", "v5 lite": "v5e", "trillium": "v6e", "ironwood": "v7"}
 _ARM: Final = re.compile(r"\barm\b")
 MILLICORES: Final = Constant(1000.0, "millicores in a core")
 HALF: Final = Constant(0.5, "load to which baselines of shared cores refer", TermKind.METHOD)
@@ -130,10 +131,8 @@ def tpu(meter: Meter) -> Outcome | None:
     match = _TPU.search(meter.text)
     if match is None:
         return None
-    generation = (match[1] or "").replace("v5lite", "v5e").replace("v5 lite", "v5e").replace("trillium", "v6e")
-    model = f"Google TPU {generation}" if generation else None
-    known = model is not None and meter.factors.accelerator(model) is not None
-    return _accelerator(meter, model if known else None)
+    model = f"Google TPU {_TPU_GENERATIONS.get(match[1], match[1])}"
+    return _accelerator(meter, None if meter.factors.accelerator(model) is None else model)
 
 
 def _accelerator(meter: Meter, model: str | None) -> Outcome:

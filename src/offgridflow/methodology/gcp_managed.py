@@ -41,14 +41,14 @@ def _sql_machine(meter: Meter) -> Outcome | None:
     """Rate SKUs of a whole instance: shared core by its type, predefined by the vCPUs and memory in its name."""
     hours = hours_of(meter.unit, meter.period)
     match = _SQL_SIZE.search(meter.text)
-    shared = "f1-micro" if meter.has("micro instance") else "g1-small" if meter.has("small instance") else None
-    if match is None and shared is None:
+    shared = "f1-micro" if meter.has("micro instance") else "g1-small" if meter.has("small instance") else ""
+    if match is None and not shared:
         return None
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "instance hours")
     copies = _copies(meter)
     if match is None:
-        part = Machine(shared or "", hours, copies=copies, service="Cloud SQL")
+        part = Machine(shared, hours, copies=copies, service="Cloud SQL")
         return Demand(Method.DATABASE, (part,), (Assumption.INSTANCE_TYPE_FROM_DESCRIPTION,))
     vcpu, gib = float(match[1]), float(match[2])
     parts = (Vcpu(vcpu * hours, memory_apart=True, copies=copies), Memory(gib * hours, copies=copies))
@@ -88,7 +88,7 @@ def spanner(meter: Meter) -> Outcome:
         place = f"{meter.text} {meter.sku.region_id or ''}".lower()
         spread = _MULTI_REGION.search(place) is not None
         return gcp_storage.held(meter, "gcp.spanner_multi_region" if spread else "gcp.spanner", "ssd")
-    if meter.has("node", "processing unit", "compute capacity", "server node"):
+    if meter.has("node", "compute capacity"):
         return gcp_compute.service_median(meter, "Cloud Spanner")
     return first_of(meter, (gcp_storage.transfers, operations)) or otherwise(meter)
 
@@ -103,39 +103,51 @@ def cluster_database(meter: Meter) -> Outcome:
 
 
 def cache(meter: Meter) -> Outcome:
-    """Rate Memorystore by its memory; the standard tier keeps a replica."""
-    if meter.has("capacity", "memory") or tb_hours_of(meter.unit, meter.period) is not None:
+    """Rate Memorystore by its memory; the standard tier keeps a replica, unless the SKU counts the nodes."""
+    if meter.has("capacity") or tb_hours_of(meter.unit, meter.period) is not None:
         gib_hours = memory_gib_hours_of(meter.unit, meter.period)
         if gib_hours is None:
             return unknown_unit(meter.sku.consumed_unit, "memory over time")
+        if meter.has("node capacity"):
+            return by_size(Method.DATABASE, (Memory(gib_hours),))
         copies = 2.0 if meter.has("standard") else 1.0
         return by_size(Method.DATABASE, (Memory(gib_hours, copies=copies),), Assumption.NODE_COUNT_DEFAULT)
     if meter.has("node"):
         return gcp_compute.service_median(meter, "Memorystore")
-    return first_of(meter, (gcp_compute.cores_and_memory, gcp_storage.transfers)) or otherwise(meter)
+    return first_of(meter, (_cache_cores, gcp_storage.transfers)) or otherwise(meter)
+
+
+def _cache_cores(meter: Meter) -> Outcome | None:
+    """Rate the cores of a cache on an unknown host: its M1 to M5 are tiers of capacity, not machine series."""
+    if not meter.has("core"):
+        return None
+    hours = vcpu_hours_of(meter.unit, meter.period)
+    if hours is None:
+        return unknown_unit(meter.sku.consumed_unit, "core time")
+    return by_size(Method.DATABASE, (Vcpu(hours, memory_apart=True),))
 
 
 def warehouse(meter: Meter) -> Outcome:
     """Rate BigQuery: storage, and slots, which are virtual CPUs; bytes analysed are priced by request."""
     if meter.has("attribution"):
         return refuse(NotEstimatedReason.COUNTED_ELSEWHERE, "slots are counted at their reservation")
+    if meter.has("bi engine"):
+        return gcp_compute.memory(meter)
     if meter.has("slot", "edition", "flat rate", "reservation"):
         hours = vcpu_hours_of(meter.unit, meter.period)
         if hours is None:
             return unknown_unit(meter.sku.consumed_unit, "slot time")
         vcpu = meter.factors.coefficient("bigquery_slot_vcpu").central
         return by_size(Method.VCPU, (Vcpu(vcpu * hours),))
-    if meter.has("bi engine"):
-        return gcp_compute.memory(meter)
     if meter.has("storage") and not meter.has("api", "read", "write"):
         return gcp_storage.held(meter, "gcp.gcs", "hdd", Assumption.STORAGE_MEDIUM_DEFAULT)
-    return first_of(meter, (gcp_storage.transfers, operations)) or REQUESTS
+    return first_of(meter, (gcp_storage.transfers, operations)) or otherwise(meter)
 
 
 def kubernetes(meter: Meter) -> Outcome:
     """Rate Autopilot pods; a cluster fee is no machine, and nodes have their own SKUs."""
-    if meter.has("autopilot") and not meter.has("premium", "management"):
-        rules = (gcp_compute.gpu, _pod_storage, gcp_compute.cores_and_memory)
+    if meter.has("autopilot") and not meter.has("premium", "management", "clusters"):
+        rules = (_pod_storage, gcp_compute.cores_and_memory, gcp_compute.gpu)  # a GPU pod has cores and memory too
         return first_of(meter, rules) or otherwise(meter)
     if meter.has("on-prem", "bare metal", "vmware", "distributed"):
         return refuse(NotEstimatedReason.CUSTOMER_PREMISES, "runs at the customer: its own scope 2")
@@ -143,12 +155,14 @@ def kubernetes(meter: Meter) -> Outcome:
 
 
 def _pod_storage(meter: Meter) -> Outcome | None:
+    if meter.has("local ssd"):
+        return gcp_storage.held(meter, "gcp.local_ssd", "ssd")
     return gcp_storage.held(meter, "gcp.pd", "ssd") if meter.has("storage") else None
 
 
 def _ghz_time(meter: Meter) -> Outcome | None:
-    """Rate CPU time of first-generation functions."""
-    if not meter.has("cpu time"):
+    """Rate CPU time of first-generation functions; that of the second is in vCPU-seconds, as Cloud Run's."""
+    if not meter.has("cpu time") or meter.has("2nd gen"):
         return None
     hours = vcpu_hours_of(meter.unit, meter.period)
     if hours is None:
@@ -191,9 +205,9 @@ def functions(meter: Meter) -> Outcome:
 
 def pipelines(meter: Meter) -> Outcome:
     """Rate Dataflow and Dataproc Serverless workers; shuffle and streaming units are priced by volume."""
-    if meter.has("licensing fee", "dcu", "data compute unit"):
-        if meter.has("dcu", "data compute unit"):
-            return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    if meter.has("dcu", "data compute unit"):
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
+    if meter.has("licensing fee"):
         return refuse(NotEstimatedReason.SURCHARGE, "fee on machines that have their own SKUs")
     if meter.has("local disk", "shuffle storage"):
         return gcp_storage.held(meter, "gcp.pd", "ssd" if meter.has("ssd") else "hdd")
@@ -237,6 +251,8 @@ def _language_model(meter: Meter) -> Outcome | None:
         return None
     if meter.has("provisioned", "gsu"):
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "provisioned throughput")
+    if meter.has("storage"):
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "a cache holds tokens over time; none is computed")
     words = _MODEL_WORD.findall(match[2])
     model = "-".join([match[1], *words])
     tokens = _token_count(meter)

@@ -20,21 +20,24 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as bounded
 from hypothesis import strategies as st
 
-from offgridflow.api.access import UNRESTRICTED, Restriction
+from offgridflow.api.access import LOCAL_USER, UNRESTRICTED, Restriction
 from offgridflow.api.app import create_app
 from offgridflow.api.editions import Store
+from offgridflow.api.kept import Repeated
 from offgridflow.api.params import Filtered
-from offgridflow.api.service import Question
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import InputError
 from offgridflow.factors.tables import FactorSetError
+from offgridflow.ledger import Ledger
+from offgridflow.ledger.maintain import forget
 from offgridflow.reports.opened import open_ledger
 from offgridflow.reports.rollup import answers
 from offgridflow.reports.scope import GroupKey
 from offgridflow.reports.totals import report
 from offgridflow.settings import MethodologySettings, Settings, WhatIfSettings
-from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, client_of, server_of, settings
+from support.server import EC2, FORMULA, HEAD, LINES, ApiClient, client_of, make_ledger, server_of, settings
 
+Serve = Callable[..., ApiClient]
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -324,14 +327,60 @@ def test_an_answer_in_any_format_is_kept_whatever_the_order_of_its_parameters(ap
 
 
 def test_a_new_version_has_answered_what_was_asked_before_it_is_served(api: ApiClient) -> None:
-    """A commit makes no question slow that is asked again and again: its report is there when the version is."""
+    """A commit makes no question slow that is asked again and again: its answer is there when the version is.
+
+    What was asked once is not asked for anybody, and what fails stops nothing.
+    """
     service = server_of(api).parts.service
-    question = Question(("provider", "month"), "2025-05", "2025-06")
     edition = service.store.current()
-    service.report(edition, UNRESTRICTED, question)
-    service.reports.clear()
+    again, once = ("/api/v1/emissions?by=provider,month&from=2025-05&to=2025-06", "/api/v1/emissions?by=month&limit=7")
+    first = api.get(again)
+    for ask in (again, once):
+        assert api.get(ask).status_code == 200
+    service.repeated.put("broken", Repeated(LOCAL_USER, "/api/v1/emissions", b"by=nothing", ""), 1)
+    service.repeated.put("gone", Repeated(LOCAL_USER, "/api/v1/elsewhere", b"", ""), 1)
+    service.bodies.clear()
     service.store.before_serving(edition)
-    assert any(repr(question) in key for key in list(service.reports.keys()))
+    kept = service.bodies.keys()
+    assert any("by=provider,month" in key for key in kept)
+    assert not any("limit=7" in key for key in kept)
+    hits = service.bodies.hits
+    repeated = api.get(again)
+    assert service.bodies.hits > hits
+    assert (repeated.content, repeated.headers["etag"]) == (first.content, first.headers["etag"])
+    service.repeated.clear()
+
+
+def test_what_is_slow_is_not_made_again_before_a_version_is_served(api: ApiClient) -> None:
+    """A question whose answer took long is no longer among those that a new version waits for."""
+    service = server_of(api).parts.service
+    ask = "/api/v1/emissions?by=region_id&limit=11"
+    first = api.get(ask)
+    service.repeated.clear()
+    kept = list(service.bodies.keys())
+    name = next(key for key in kept if "limit=11" in key and not key.endswith("gzip"))
+    service.slow.put(name.partition("|")[2], None, 1)
+    assert api.get(ask).content == first.content
+    assert service.repeated.values() == []
+
+
+def test_a_coming_version_is_answered_for_itself(serve: Serve, tmp_path: Path) -> None:
+    """What is answered before a version is served is that version's answer, kept under it, and not the newest one's."""
+    ledger = str(make_ledger(tmp_path))
+    own = serve(ledger=Path(ledger))
+    service = server_of(own).parts.service
+    ask = "/api/v1/emissions?by=month"
+    old = [own.get(ask) for _ in range(2)][1].json()
+    source = service.store.current().commits[0].key[0]
+    forget(Ledger.open(ledger), source, "2025-05")
+    edition = service.store.refresh()
+    assert edition.version > old["ledger_version"]
+    kept = list(service.bodies.keys())
+    assert any(key.startswith(service.state_of(edition)) and "by=month" in key for key in kept)
+    new = own.get(ask).json()
+    assert new["ledger_version"] == edition.version
+    assert [row["month"] for row in old["rows"]] == ["2025-05", "2025-06"]
+    assert [row["month"] for row in new["rows"]] == ["2025-06"]
 
 
 def test_an_answer_from_memory_is_the_answer(api: ApiClient) -> None:

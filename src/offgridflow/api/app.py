@@ -29,6 +29,7 @@ from offgridflow.api.runs import Runs
 from offgridflow.api.service import Service
 from offgridflow.api.state import state_of
 from offgridflow.api.tokens import Tokens
+from offgridflow.api.warm import ask_again
 from offgridflow.domain.errors import LedgerError, OffGridFlowError
 from offgridflow.domain.identity import digest_of
 from offgridflow.reports.price_list import read_price_list
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from fastapi.params import Depends
 
+    from offgridflow.api.editions import Edition
     from offgridflow.pipeline.model import Progress
     from offgridflow.pipeline.recipe import Kitchen
     from offgridflow.pipeline.runs import RunStore
@@ -147,10 +149,18 @@ class Server:
         self.parts = parts
         self.fastapi = _application(parts)
         self._guarded = Guard(self.fastapi, parts.settings, parts.tokens, parts.service, parts.metrics)
+        parts.service.store.before_serving = self._warm
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI
         """Answer a request."""
         await self._guarded(scope, receive, send)
+
+    def _warm(self, edition: "Edition") -> None:
+        """Answer what was asked again and again for an edition that is about to be served."""
+        self.parts.service.warm(edition)
+        repeated = self.parts.service.repeated.values()
+        if repeated:
+            asyncio.run(ask_again(self.fastapi, edition, repeated))
 
 
 def _application(parts: Parts) -> FastAPI:

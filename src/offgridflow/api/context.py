@@ -1,8 +1,9 @@
 """What a route needs: the shared parts of the server, who asks, and an answer with ETag and format."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import Request, Response
 
@@ -22,6 +23,10 @@ from offgridflow.settings import ApiSettings
 if TYPE_CHECKING:
     from offgridflow.api.editions import Edition
     from offgridflow.pipeline.runs import RunStore
+
+
+_SLOW_SECONDS: Final = 0.5
+"""An answer that takes longer is not made again before a new version is served: the version would come too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,8 @@ class Context:
         if asked.version is not None and asked.as_of is not None:
             raise ApiError(Code.USAGE, "Both version and as_of are given.", action="Give one of them.")
         if asked.version is None and asked.as_of is None and version is None:
-            return self.service.store.current()
+            coming: Edition | None = getattr(self.request.state, "edition", None)
+            return self.service.store.current() if coming is None else coming
         try:
             return self.service.store.at(asked.version if version is None else version, asked.as_of)
         except LedgerError as error:
@@ -88,7 +94,10 @@ class Context:
         bodies = self.service.bodies
         kept = found(bodies, asked, headers)
         if kept is None:
+            began = time.monotonic()
             kept = keep(bodies, asked, headers, rendered(asked.form, *make()))
+            if time.monotonic() - began > _SLOW_SECONDS:
+                self.service.slow.put(asked.name, None, 1)
         response = Response(kept.body, kept.status)
         response.raw_headers = kept.headers
         return response

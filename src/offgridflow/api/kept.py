@@ -43,10 +43,25 @@ class Asked:
     query: str
 
     @property
-    def key(self) -> str:
-        """What the answer is kept under. Parameters of other names may stand in any order."""
+    def name(self) -> str:
+        """The question, whatever the version. Parameters of other names may stand in any order."""
         parts = sorted(self.query.split("&"), key=lambda part: part.partition("=")[0])
-        return f"{self.state}|{self.restriction!r}|{self.form}|{self.path}|{'&'.join(parts)}"
+        return f"{self.restriction!r}|{self.form}|{self.path}|{'&'.join(parts)}"
+
+    @property
+    def key(self) -> str:
+        """What the answer is kept under."""
+        return f"{self.state}|{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A question that was asked again: who asked last, path, query and Accept."""
+
+    caller: "Caller"
+    path: str
+    query: bytes
+    accept: str
 
 
 def etag_of(key: str) -> str:
@@ -124,6 +139,9 @@ def kept_answer(
     asked = _asked(service, scope, headers, caller)
     if asked is None or not service.bodies.holds(asked.key):
         return None
+    name = asked.name
+    if not service.slow.holds(name):
+        service.repeated.put(name, Repeated(caller, asked.path, scope["query_string"], headers.get("accept", "")), 1)
     return found(service.bodies, asked, headers)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from offgridflow.api.access import Restriction
     from offgridflow.api.editions import Edition, Reading, Store
+    from offgridflow.api.kept import Repeated
     from offgridflow.domain.model import Rate, Sku
     from offgridflow.domain.periods import Period
     from offgridflow.methodology.explain import Explanation
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
 _LIGHT_QUEUE: Final = 64
 """More than there are threads: a question to the rollup waits its turn, and is refused for waiting too long only."""
 _WARMED: Final = 24
-"""Questions that a new version answers before it is served, so that a commit makes none of them slow."""
+"""Questions that were asked again, which a new version answers before it is served: no commit makes them slow."""
+_SLOW_NAMES: Final = 4096
+"""Questions whose answers took so long that a new version does not wait for them: what is remembered of them."""
 _ROW_WEIGHT: Final = 1500
 """Bytes that a row of a report takes in the cache, roughly."""
 
@@ -112,8 +115,9 @@ class Service:
         self._kitchen_lock = threading.Lock()
         self.reports: Cache[Report] = Cache(settings.cache_mib * 2**20 // 2)
         self.bodies: Cache[bytes] = Cache(settings.cache_mib * 2**20 // 2)
-        self._recent: Cache[tuple[Restriction, Question]] = Cache(_WARMED)
-        store.before_serving = self._warm
+        self.repeated: Cache[Repeated] = Cache(_WARMED)
+        self.slow: Cache[None] = Cache(_SLOW_NAMES)
+        self._asked_again: Cache[tuple[Restriction, Question]] = Cache(_WARMED)
 
     @cached_property
     def _kitchen(self) -> "Kitchen":
@@ -153,11 +157,11 @@ class Service:
         """Return totals by keys. Raises UsageError for an unknown key or date, ApiError for too many groups or BUSY."""
         key = f"{edition.state} {restriction!r} {question!r}"
         known = self.reports.get(key)
-        if known is not None:
-            return known
         is_light = edition.rolls_up(restriction) and answers(*question.asked, self.store.tag_keys)
-        if is_light:
-            self._recent.put(f"{restriction!r} {question!r}", (restriction, question), 1)
+        if known is not None:
+            if is_light:
+                self._asked_again.put(f"{restriction!r} {question!r}", (restriction, question), 1)
+            return known
         with self.light(edition, restriction) if is_light else self.heavy(edition, restriction) as reading:
             made_meanwhile = self.reports.get(key)
             if made_meanwhile is not None:
@@ -171,9 +175,9 @@ class Service:
         self.reports.put(key, found, (len(found.rows) + 4) * _ROW_WEIGHT)
         return found
 
-    def _warm(self, edition: "Edition") -> None:
-        """Answer what was asked of the rollup last for an edition that is about to be served."""
-        for restriction, question in self._recent.values():
+    def warm(self, edition: "Edition") -> None:
+        """Report what the rollup was asked again and again, for an edition that is about to be served."""
+        for restriction, question in self._asked_again.values():
             try:
                 self.report(edition, restriction, question)
             except (OffGridFlowError, duckdb.Error):  # who asks again is told; the version is served all the same

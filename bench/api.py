@@ -1,6 +1,6 @@
 """How fast the API answers on a big ledger: percentiles per kind of question, and memory while it streams. Prints only.
 
-Usage: bench/api.py [--rows 10000000] [--clients 50] [--seconds 30] [--folder FOLDER] [--no-ingest | --commits-nicer 10]
+Usage: bench/api.py [--rows 10000000] [--clients 50] [--seconds 30] [--folder FOLDER] [--no-ingest]
 
 The ledger is made of emission rows that DuckDB generates in two sources and twelve months, committed as the pipeline
 would. The server runs in a process of its own. Clients are tasks of one event loop here, each with a connection that it
@@ -114,9 +114,9 @@ def make_ledger(folder: Path, rows: int) -> Path:
     return place
 
 
-def keep_committing(place: str, rows: int, until: float, nicer: int) -> None:
-    """Replace one period again and again, as an ingest does; ``nicer`` than the server by so much."""
-    os.nice(BEHIND_CLIENTS + nicer)
+def keep_committing(place: str, rows: int, until: float) -> None:
+    """Replace one period again and again, as an ingest does."""
+    os.nice(BEHIND_CLIENTS)
     ledger = Ledger.open(place)
     seed = 1000
     while time.time() < until:
@@ -338,7 +338,6 @@ def main() -> None:
     parser.add_argument("--stream-mb", type=int, default=1000)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     parser.add_argument("--no-ingest", action="store_true")
-    parser.add_argument("--commits-nicer", type=int, default=0, help="than the server, as docs/operations.md advises")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     place = make_ledger(chosen.folder, chosen.rows)
@@ -353,7 +352,7 @@ def main() -> None:
         committer = None
         if not chosen.no_ingest:
             rows = chosen.rows // (len(MONTHS) * len(SOURCES))
-            arguments = (str(place), rows, time.time() + chosen.seconds, chosen.commits_nicer)
+            arguments = (str(place), rows, time.time() + chosen.seconds)
             committer = spawn.Process(target=keep_committing, args=arguments)
             committer.start()
         print(f"{chosen.clients} clients, about one question a second each, {os.cpu_count()} cores")

@@ -5,17 +5,19 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from offgridflow.api.access import UNRESTRICTED
 from offgridflow.api.formats import Form, chosen_form
-from offgridflow.api.gate import Gate, GateLimits, deadline
+from offgridflow.api.gate import Deadlines, Gate, GateLimits
 from offgridflow.api.problems import TITLES, ApiError, Code
 from offgridflow.ledger import Ledger
 from offgridflow.reports.csv_text import to_csv
 from support.server import ApiClient, server_of
 
 Serve = Callable[..., ApiClient]
+ENDLESS = "SELECT sum(hash(a.range + b.range)) FROM range(1000000) a, range(1000000) b"
 
 
 def check_problem(client: ApiClient, method: str, path: str, status: int, **given: object) -> dict[str, object]:
@@ -163,11 +165,28 @@ def test_a_query_is_stopped_in_time(api: ApiClient) -> None:
     with (
         pytest.raises(ApiError, match="stopped after") as caught,
         edition.reading(UNRESTRICTED) as reading,
-        deadline(reading.con, 0.2),
+        Deadlines().within(reading.con, 0.2),
     ):
-        reading.con.execute("SELECT sum(hash(a.range + b.range)) FROM range(1000000) a, range(1000000) b").fetchall()
+        reading.con.execute(ENDLESS).fetchall()
     assert caught.value.code == "QUERY_TIMEOUT"
     assert api.get("/api/v1/coverage").status_code == 200
+
+
+def test_each_query_has_its_own_time() -> None:
+    """A query with less time than those before it is stopped first; one that ended in time is never interrupted."""
+    deadlines = Deadlines()
+    with duckdb.connect() as patient, duckdb.connect() as hasty:
+        with deadlines.within(patient, 3600):
+            for _ in range(2):
+                with pytest.raises(ApiError, match=r"stopped after 0\.1 s"), deadlines.within(hasty, 0.1):
+                    hasty.execute(ENDLESS).fetchall()
+            assert patient.execute("SELECT 1").fetchall() == [(1,)]
+        for _ in range(3):
+            with deadlines.within(hasty, 0.05):
+                assert hasty.execute("SELECT 1").fetchall() == [(1,)]
+            with pytest.raises(ApiError), deadlines.within(patient, 0.1):
+                patient.execute(ENDLESS).fetchall()
+            assert hasty.execute("SELECT 1").fetchall() == [(1,)]
 
 
 def test_a_ledger_that_is_gone_is_503_and_not_ready(serve: Serve, tmp_path: Path) -> None:

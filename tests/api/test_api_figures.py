@@ -1,12 +1,8 @@
 """The API gives the figures of the command line, from a rollup or from rows, in every format, page by page."""
 
-import contextlib
 import csv
 import io
 import json
-import os
-import sys
-import threading
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +18,6 @@ from hypothesis import strategies as st
 
 from offgridflow.api.access import LOCAL_USER, UNRESTRICTED, Restriction
 from offgridflow.api.app import create_app
-from offgridflow.api.editions import Store
 from offgridflow.api.kept import Repeated
 from offgridflow.api.params import Filtered
 from offgridflow.cli.main import run
@@ -232,27 +227,6 @@ def test_a_new_version_is_served_and_costs_only_its_own_commits(ledger: Path, ap
         assert edition.version == opened.provenance.ledger_version
 
 
-def _threads_after(niceness: int) -> int:
-    """Return how many threads of this process are nicer than that; one that ends meanwhile does not count."""
-    found = 0
-    for thread in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(ProcessLookupError):
-            found += os.getpriority(os.PRIO_PROCESS, int(thread.name)) > niceness
-    return found
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives each thread a priority of its own")
-def test_the_engine_gives_way_to_who_answers(api: ApiClient) -> None:
-    """The threads of the server's engine let the thread that answers go first, when processors are short."""
-    answering = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    before = _threads_after(answering)
-    store = Store(server_of(api).parts.service.store.ledger_uri, threads=3)
-    try:
-        assert _threads_after(answering) - before >= 3
-    finally:
-        store.close()
-
-
 def test_a_restriction_cuts_every_view(api: ApiClient) -> None:
     """A restricted reading sees its rows in emissions and rollup, their rates, and no quarantine or commits."""
     edition = server_of(api).parts.service.store.current()
@@ -333,8 +307,12 @@ def test_a_new_version_has_answered_what_was_asked_before_it_is_served(api: ApiC
     """
     service = server_of(api).parts.service
     edition = service.store.current()
-    again, once = ("/api/v1/emissions?by=provider,month&from=2025-05&to=2025-06", "/api/v1/emissions?by=month&limit=7")
+    again, once = (
+        "/api/v1/emissions?by=provider,month&from=2025-05&to=2025-06",
+        "/api/v1/emissions?by=month&limit=4321",
+    )
     first = api.get(again)
+    service.slow.clear()  # on a busy machine that may have taken long
     for ask in (again, once):
         assert api.get(ask).status_code == 200
     service.repeated.put("broken", Repeated(LOCAL_USER, "/api/v1/emissions", b"by=nothing", ""), 1)
@@ -343,7 +321,7 @@ def test_a_new_version_has_answered_what_was_asked_before_it_is_served(api: ApiC
     service.store.before_serving(edition)
     kept = service.bodies.keys()
     assert any("by=provider,month" in key for key in kept)
-    assert not any("limit=7" in key for key in kept)
+    assert not any("limit=4321" in key for key in kept)
     hits = service.bodies.hits
     repeated = api.get(again)
     assert service.bodies.hits > hits
@@ -354,11 +332,11 @@ def test_a_new_version_has_answered_what_was_asked_before_it_is_served(api: ApiC
 def test_what_is_slow_is_not_made_again_before_a_version_is_served(api: ApiClient) -> None:
     """A question whose answer took long is no longer among those that a new version waits for."""
     service = server_of(api).parts.service
-    ask = "/api/v1/emissions?by=region_id&limit=11"
+    ask = "/api/v1/emissions?by=region_id&limit=1111"
     first = api.get(ask)
     service.repeated.clear()
     kept = list(service.bodies.keys())
-    name = next(key for key in kept if "limit=11" in key and not key.endswith("gzip"))
+    name = next(key for key in kept if "limit=1111" in key and not key.endswith("gzip"))
     service.slow.put(name.partition("|")[2], None, 1)
     assert api.get(ask).content == first.content
     assert service.repeated.values() == []
@@ -370,7 +348,9 @@ def test_a_coming_version_is_answered_for_itself(serve: Serve, tmp_path: Path) -
     own = serve(ledger=Path(ledger))
     service = server_of(own).parts.service
     ask = "/api/v1/emissions?by=month"
-    old = [own.get(ask) for _ in range(2)][1].json()
+    own.get(ask)
+    service.slow.clear()  # on a busy machine that may have taken long
+    old = own.get(ask).json()
     source = service.store.current().commits[0].key[0]
     forget(Ledger.open(ledger), source, "2025-05")
     edition = service.store.refresh()

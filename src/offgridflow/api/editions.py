@@ -10,7 +10,6 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from offgridflow.api.access import Restriction
-from offgridflow.api.priority import give_way
 from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.sql import sql_list
 from offgridflow.ledger import Ledger, LiveCommit
@@ -234,12 +232,7 @@ class Store:
         self.ledger_uri = ledger_uri
         self.tag_keys = tuple(sorted(tag_keys))
         self._open = opened
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "threads": threads,
-            "memory_limit": f"{memory_mib}MiB",
-        }
-        self._behind = ThreadPoolExecutor(1, "editions", give_way)
-        self._database = self._behind.submit(duckdb.connect, config=config).result()  # whose threads give way too
+        self._database = duckdb.connect(config={"threads": threads, "memory_limit": f"{memory_mib}MiB"})
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         self._building = threading.Lock()
         self._lock = threading.Lock()
@@ -315,8 +308,8 @@ class Store:
         known = ledger.side.commits(sorted(snapshot.commit_ids))
         live = sorted(known.values(), key=lambda commit: commit.key)
         edition = Edition(self._database, snapshot, live, self.tag_keys, is_ended=is_ended)
-        added = self._behind.submit(edition.roll_up_missing, self.tag_keys).result()
-        self._behind.submit(edition.build).result()
+        added = edition.roll_up_missing(self.tag_keys)
+        edition.build()
         _logger.info("ledger version %s: %s commits rolled up", edition.state, added)
         return edition
 
@@ -366,5 +359,4 @@ class Store:
             self._newest = None
         for edition in editions:
             edition.retire()
-        self._behind.shutdown()
         self._database.close()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 import duckdb
 
@@ -87,20 +88,59 @@ class Gate:
         )
 
 
-@contextmanager
-def deadline(con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Interrupt what runs on ``con`` after ``seconds``. Raises ApiError QUERY_TIMEOUT."""
-    timer = threading.Timer(seconds, con.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise ApiError(
-            Code.QUERY_TIMEOUT,
-            f"The query was stopped after {seconds:g} s.",
-            action="Ask for fewer months or keys, or export the rows.",
-            headers={"Retry-After": str(max(1, round(seconds)))},
-        ) from error
-    finally:
-        timer.cancel()
+class Deadlines:
+    """Interrupts queries that run too long: one thread for all, because one for each costs more than a short query.
+
+    Args:
+        clock: seconds, monotonic.
+
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._numbers = count()
+        self._due: dict[int, tuple[float, duckdb.DuckDBPyConnection]] = {}
+        self._changed = threading.Condition()
+        self._wakes_at = 0.0
+        self._watching: threading.Thread | None = None
+
+    @contextmanager
+    def within(self, con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+        """Interrupt what runs on ``con`` after ``seconds``. Raises ApiError QUERY_TIMEOUT."""
+        number = next(self._numbers)
+        self._add(number, self._clock() + seconds, con)
+        try:
+            yield
+        except duckdb.InterruptException as error:
+            raise ApiError(
+                Code.QUERY_TIMEOUT,
+                f"The query was stopped after {seconds:g} s.",
+                action="Ask for fewer months or keys, or export the rows.",
+                headers={"Retry-After": str(max(1, round(seconds)))},
+            ) from error
+        finally:
+            with self._changed:
+                self._due.pop(number, None)
+
+    def _add(self, number: int, due: float, con: duckdb.DuckDBPyConnection) -> None:
+        with self._changed:
+            self._due[number] = (due, con)
+            if self._watching is None:
+                self._watching = threading.Thread(target=self._watch, name="deadlines", daemon=True)
+                self._watching.start()
+            elif due < self._wakes_at:
+                self._changed.notify()
+
+    def _watch(self) -> None:
+        """Interrupt what is due, then sleep until the next may be; end where nothing runs.
+
+        A query that ends in time wakes nobody: the sleep goes on, and finds nothing to do.
+        """
+        with self._changed:
+            while self._due:
+                now = self._clock()
+                for number in [each for each, (due, _) in self._due.items() if due <= now]:
+                    self._due.pop(number)[1].interrupt()
+                self._wakes_at = min((due for due, _ in self._due.values()), default=now)
+                self._changed.wait(self._wakes_at - now)
+            self._watching = None

@@ -13,7 +13,7 @@ import duckdb
 
 from offgridflow.api.access import UNRESTRICTED
 from offgridflow.api.cache import Cache
-from offgridflow.api.gate import Gate, GateLimits, deadline
+from offgridflow.api.gate import Deadlines, Gate, GateLimits
 from offgridflow.api.problems import ApiError, Code
 from offgridflow.domain.errors import OffGridFlowError
 from offgridflow.methodology.user import spend_rows
@@ -111,6 +111,7 @@ class Service:
         self.gate = Gate(GateLimits(cores, settings.queue_length, settings.queue_seconds))
         self.light_gate = Gate(GateLimits(cores, _LIGHT_QUEUE, settings.queue_seconds))
         self.exports = Gate(GateLimits(cores, 0, settings.queue_seconds))
+        self._deadlines = Deadlines()
         self._make_kitchen = kitchen
         self._kitchen_lock = threading.Lock()
         self.reports: Cache[Report] = Cache(settings.cache_mib * 2**20 // 2)
@@ -139,7 +140,7 @@ class Service:
         with (
             self.gate.slot(),
             edition.reading(restriction) as reading,
-            deadline(reading.con, self.settings.query_seconds),
+            self._deadlines.within(reading.con, self.settings.query_seconds),
         ):
             yield reading
 
@@ -149,7 +150,7 @@ class Service:
         with (
             self.light_gate.slot(),
             edition.reading(restriction, light=True) as reading,
-            deadline(reading.con, self.settings.query_seconds),
+            self._deadlines.within(reading.con, self.settings.query_seconds),
         ):
             yield reading
 

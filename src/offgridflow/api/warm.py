@@ -5,11 +5,13 @@ They are asked of the application itself, behind the guard, so that what is kept
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from offgridflow.api.editions import Edition
     from offgridflow.api.kept import Repeated
+
+MOST_SECONDS: Final = 5.0
 
 Message = MutableMapping[str, Any]
 App = Callable[
@@ -18,11 +20,15 @@ App = Callable[
 
 
 async def ask_again(app: App, edition: "Edition", repeated: Sequence["Repeated"]) -> None:
-    """Ask an application for answers of ``edition``, one after the other, which keeps them.
+    """Ask an application for answers of ``edition``, one after the other, which keeps them; the last asked one first.
 
-    A question that fails now stops no other and no version: who asks it next is told why.
+    A question that fails now stops no other and no version: who asks it next is told why. Past ``MOST_SECONDS`` no
+    further one is asked: the version must not come late where the server is busy.
     """
-    for each in repeated:
+    until = asyncio.get_running_loop().time() + MOST_SECONDS
+    for each in reversed(repeated):
+        if asyncio.get_running_loop().time() > until:
+            return
         await asyncio.gather(app(_scope_of(each, edition), _nothing, _forget), return_exceptions=True)
 
 

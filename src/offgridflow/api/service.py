@@ -109,7 +109,8 @@ class Service:
         self.made_with = made_with
         self.settings = settings
         self.gate = Gate(GateLimits(cores, settings.queue_length, settings.queue_seconds))
-        self.light_gate = Gate(GateLimits(cores, _LIGHT_QUEUE, settings.queue_seconds))
+        but_one = max(1, cores - 1)  # which answers from memory: they wait for no core, new questions a little longer
+        self.light_gate = Gate(GateLimits(but_one, _LIGHT_QUEUE, settings.queue_seconds))
         self.exports = Gate(GateLimits(cores, 0, settings.queue_seconds))
         self._deadlines = Deadlines()
         self._make_kitchen = kitchen
@@ -146,7 +147,7 @@ class Service:
 
     @contextmanager
     def light(self, edition: "Edition", restriction: "Restriction") -> "Iterator[Reading]":
-        """Lend a connection to the rollup: one per core at a time too, because more would only share the cores."""
+        """Lend a connection to the rollup: one per core but one at a time, because more would only share the cores."""
         with (
             self.light_gate.slot(),
             edition.reading(restriction, light=True) as reading,

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
@@ -32,7 +33,7 @@ _OTHERWISE: Final = ("version=", "as_of=", "cursor=")
 """Parameters whose answers are about another version than the newest: a route decides."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What an answer depends on."""
 
@@ -42,13 +43,13 @@ class Asked:
     path: str
     query: str
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The question, whatever the version. Parameters of other names may stand in any order."""
         parts = sorted(self.query.split("&"), key=lambda part: part.partition("=")[0])
         return f"{self.restriction!r}|{self.form}|{self.path}|{'&'.join(parts)}"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What the answer is kept under."""
         return f"{self.state}|{self.name}"
@@ -139,9 +140,9 @@ def kept_answer(
     asked = _asked(service, scope, headers, caller)
     if asked is None or not service.bodies.holds(asked.key):
         return None
-    name = asked.name
-    if not service.slow.holds(name):
-        service.repeated.put(name, Repeated(caller, asked.path, scope["query_string"], headers.get("accept", "")), 1)
+    if not service.slow.holds(asked.name):
+        again = Repeated(caller, asked.path, scope["query_string"], headers.get("accept", ""))
+        service.repeated.put(asked.name, again, 1)
     return found(service.bodies, asked, headers)
 
 

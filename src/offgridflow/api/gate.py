@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 
 import duckdb
 
@@ -98,17 +97,15 @@ class Deadlines:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._numbers = count()
-        self._due: dict[int, tuple[float, duckdb.DuckDBPyConnection]] = {}
+        self._due: dict[duckdb.DuckDBPyConnection, float] = {}
         self._changed = threading.Condition()
         self._wakes_at = 0.0
         self._watching: threading.Thread | None = None
 
     @contextmanager
     def within(self, con: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-        """Interrupt what runs on ``con`` after ``seconds``. Raises ApiError QUERY_TIMEOUT."""
-        number = next(self._numbers)
-        self._add(number, self._clock() + seconds, con)
+        """Interrupt the one query that runs on ``con`` after ``seconds``. Raises ApiError QUERY_TIMEOUT."""
+        self._add(con, self._clock() + seconds)
         try:
             yield
         except duckdb.InterruptException as error:
@@ -120,11 +117,11 @@ class Deadlines:
             ) from error
         finally:
             with self._changed:
-                self._due.pop(number, None)
+                self._due.pop(con, None)
 
-    def _add(self, number: int, due: float, con: duckdb.DuckDBPyConnection) -> None:
+    def _add(self, con: duckdb.DuckDBPyConnection, due: float) -> None:
         with self._changed:
-            self._due[number] = (due, con)
+            self._due[con] = due
             if self._watching is None:
                 self._watching = threading.Thread(target=self._watch, name="deadlines", daemon=True)
                 self._watching.start()
@@ -139,8 +136,9 @@ class Deadlines:
         with self._changed:
             while self._due:
                 now = self._clock()
-                for number in [each for each, (due, _) in self._due.items() if due <= now]:
-                    self._due.pop(number)[1].interrupt()
-                self._wakes_at = min((due for due, _ in self._due.values()), default=now)
+                for con in [each for each, due in self._due.items() if due <= now]:
+                    del self._due[con]
+                    con.interrupt()
+                self._wakes_at = min(self._due.values(), default=now)
                 self._changed.wait(self._wakes_at - now)
             self._watching = None

@@ -66,7 +66,7 @@ def records(
         _refuse(check(header), name, columns, error)
         for cells in lines:
             if any(cell.strip() for cell in cells):
-                yield _record(header, cells, Record(name, lines.line_num, {}, error))
+                yield _record(header, cells, name, lines.line_num, error)
     except csv.Error as broken:
         sentence = f"{name}, line {lines.line_num}: {broken}."
         raise error(sentence, action="Quote cells that hold commas, and close each quote.") from broken
@@ -78,9 +78,9 @@ def _refuse(fault: str, name: str, columns: str, error: type[InputError]) -> Non
         raise error(sentence, action=columns)
 
 
-def _record(header: Header, cells: list[str], at: Record) -> Record:
+def _record(header: Header, cells: list[str], name: str, line: int, error: type[InputError]) -> Record:
+    record = Record(name, line, dict(zip(header, (cell.strip() for cell in cells), strict=False)), error)
     if len(cells) != len(header):
-        sentence = f"{at.where}: {len(cells)} cells, the header has {len(header)}."
-        raise at.error(sentence, action="Quote cells that hold commas.")
-    said = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-    return Record(at.name, at.line, said, at.error)
+        sentence = f"{record.where}: {len(cells)} cells, the header has {len(header)}."
+        raise error(sentence, action="Quote cells that hold commas.")
+    return record

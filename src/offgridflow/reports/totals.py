@@ -137,11 +137,17 @@ def _groups(con: "duckdb.DuckDBPyConnection", keys: Sequence[Key], scope: Scope)
         f"SELECT {grouping}, {_SUMS} FROM base GROUP BY {grouping}"
     )
     parameters = [value for key in keys for value in key.parameters]
-    lines: dict[tuple[object, ...], list[_Line]] = {}
-    for found in records(con, sql, [*parameters, *values]):
-        line = _by_status(found)
-        lines.setdefault(tuple(line[name] for name in (*names, "billing_currency")), []).append(line)
+    found = [_by_status(line) for line in records(con, sql, [*parameters, *values])]
+    lines = _alike(found, (*names, "billing_currency"))
     return [each[0] if len(each) == 1 else {**each[0], **_added(each)} for each in lines.values()]
+
+
+def _alike(lines: Sequence[_Line], names: Sequence[str]) -> dict[tuple[Any, ...], list[_Line]]:
+    """Return the lines by what stands under some names."""
+    found: dict[tuple[Any, ...], list[_Line]] = {}
+    for line in lines:
+        found.setdefault(tuple(line[name] for name in names), []).append(line)
+    return found
 
 
 def _by_status(line: _Line) -> _Line:
@@ -155,9 +161,7 @@ def _by_status(line: _Line) -> _Line:
 
 def _by_currency(groups: Sequence[_Line]) -> list[_Line]:
     """Return the sums of each currency, in the order of their names."""
-    lines: dict[str | None, list[_Line]] = {}
-    for line in groups:
-        lines.setdefault(line["billing_currency"], []).append(line)
+    lines = {name: each for (name,), each in _alike(groups, ("billing_currency",)).items()}
     return [{**_added(lines[name]), "billing_currency": name} for name in sorted(lines, key=str)]
 
 

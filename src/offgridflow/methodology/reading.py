@@ -244,7 +244,7 @@ class Reader:
         asked = self._asked.get(key) or self._asked.keep(key, self._ask(key))
         if isinstance(asked, NotRated):
             return asked
-        provider, _, to_region, everywhere, when, demand, ids, _, _ = asked
+        provider, _, to_region, everywhere, when, demand, ids, _, _ = asked  # _replace would cost rating a tenth
         return Wanted(provider, sku.region_id, to_region, everywhere, when, demand, ids)
 
     def _ask(self, question: Question) -> Wanted | NotRated:

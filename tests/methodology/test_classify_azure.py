@@ -30,6 +30,7 @@ from offgridflow.methodology.demand import (
     Vcpu,
 )
 from support.few_factors import few_factors, machine_type, near
+from support.outcomes import demand_of, reason_of
 
 SEPTEMBER = Month(2023, 9)
 INPUTS = Path(__file__).parents[2] / "../shared/inputs"
@@ -79,15 +80,11 @@ def _read(category: str, meter: str, unit: str | None, **attributes: object) -> 
 
 
 def _components(category: str, meter: str, unit: str | None, **attributes: object) -> tuple[object, ...]:
-    outcome = _read(category, meter, unit, **attributes)
-    assert isinstance(outcome, Demand), outcome
-    return outcome.components
+    return demand_of(_read(category, meter, unit, **attributes)).components
 
 
 def _reason(category: str, meter: str, unit: str | None, **attributes: object) -> NotEstimatedReason:
-    outcome = _read(category, meter, unit, **attributes)
-    assert isinstance(outcome, NotRated), outcome
-    return outcome.reason
+    return reason_of(_read(category, meter, unit, **attributes))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from offgridflow.methodology.demand import (
     Vcpu,
 )
 from support.few_factors import few_factors, near, shipped
+from support.outcomes import demand_of, reason_of
 
 SEPTEMBER = Month(2023, 9)
 GB_MONTH = 1.073741824 / 1000 * 720
@@ -34,15 +35,11 @@ def _read(category: str, meter: str, unit: str | None, description: str | None =
 
 
 def _rated(category: str, meter: str, unit: str | None, description: str | None = None) -> Demand:
-    outcome = _read(category, meter, unit, description)
-    assert isinstance(outcome, Demand), outcome
-    return outcome
+    return demand_of(_read(category, meter, unit, description))
 
 
-def _reason(category: str, meter: str, unit: str | None) -> str:
-    outcome = _read(category, meter, unit)
-    assert isinstance(outcome, NotRated), outcome
-    return outcome.reason.value
+def _reason(category: str, meter: str, unit: str | None) -> NotEstimatedReason:
+    return reason_of(_read(category, meter, unit))
 
 
 def _cores(vcpu_hours: float, gib_hours: float, copies: float = 1.0) -> tuple[Component, ...]:
@@ -408,9 +405,7 @@ def test_unit_that_contradicts_the_meter_is_never_taken_for_another(category: st
 def test_factor_that_the_set_lacks_is_never_made_up(category: str, meter: str, unit: str, reason: str) -> None:
     """Copies, nodes and hosts that the factor set does not have are refused: nothing here is one by default."""
     sku = Sku("azure", category, category, None, meter, None, unit, "westeurope")
-    outcome = classify(sku, SEPTEMBER, EMPTY)
-    assert isinstance(outcome, NotRated)
-    assert outcome.reason == reason
+    assert reason_of(classify(sku, SEPTEMBER, EMPTY)) == reason
 
 
 @pytest.mark.parametrize(
@@ -425,9 +420,8 @@ def test_factor_that_the_set_lacks_is_never_made_up(category: str, meter: str, u
 def test_unit_whose_size_the_set_lacks_is_never_one_vcpu(category: str, meter: str, unit: str) -> None:
     """A unit without a size in the factor set is a capacity that nobody knows, in every service."""
     factors = few_factors(copies={}, sizes=False)
-    outcome = classify(Sku("azure", category, category, None, meter, None, unit, "westeurope"), SEPTEMBER, factors)
-    assert isinstance(outcome, NotRated)
-    assert outcome.reason is NotEstimatedReason.CAPACITY_NOT_METERED
+    sku = Sku("azure", category, category, None, meter, None, unit, "westeurope")
+    assert reason_of(classify(sku, SEPTEMBER, factors)) is NotEstimatedReason.CAPACITY_NOT_METERED
 
 
 def test_size_without_its_prefix_is_a_stated_size() -> None:

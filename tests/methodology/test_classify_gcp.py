@@ -23,6 +23,7 @@ from offgridflow.methodology.demand import (
 )
 from offgridflow.methodology.gcp import classify
 from support.few_factors import few_factors, machine_type, near
+from support.outcomes import demand_of
 
 JANUARY = Month(2025, 1)
 INPUTS = Path(__file__).parents[2] / "../shared/inputs"
@@ -77,9 +78,7 @@ def _read(service: str, meter: str, unit: str | None, instance_type: str | None 
 
 
 def _components(service: str, meter: str, unit: str | None, instance_type: str | None = None) -> tuple[object, ...]:
-    outcome = _read(service, meter, unit, instance_type)
-    assert isinstance(outcome, Demand), outcome
-    return outcome.components
+    return demand_of(_read(service, meter, unit, instance_type)).components
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from offgridflow.domain.model import Sku, Span
 from offgridflow.domain.periods import Month
-from offgridflow.domain.reasons import Assumption, CoverageBucket, Method
+from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.methodology.demand import (
     Accelerator,
     Component,
@@ -18,6 +18,7 @@ from offgridflow.methodology.demand import (
 )
 from offgridflow.methodology.gcp import classify
 from support.few_factors import few_factors, near, shipped
+from support.outcomes import demand_of, reason_of
 
 JANUARY = Month(2025, 1)
 GIB_MONTH = 1.073741824 / 1000 * 744
@@ -31,15 +32,11 @@ def _read(service: str, meter: str, unit: str | None, region: str = "us-central1
 
 
 def _rated(service: str, meter: str, unit: str | None, region: str = "us-central1") -> Demand:
-    outcome = _read(service, meter, unit, region)
-    assert isinstance(outcome, Demand), outcome
-    return outcome
+    return demand_of(_read(service, meter, unit, region))
 
 
-def _reason(service: str, meter: str, unit: str | None) -> str:
-    outcome = _read(service, meter, unit)
-    assert isinstance(outcome, NotRated), outcome
-    return outcome.reason.value
+def _reason(service: str, meter: str, unit: str | None) -> NotEstimatedReason:
+    return reason_of(_read(service, meter, unit))
 
 
 def _vcpu(hours: float, copies: float = 1.0) -> Vcpu:
@@ -249,6 +246,4 @@ def test_unit_that_contradicts_the_sku_is_never_taken_for_another(service: str, 
 def test_factor_that_the_set_lacks_is_never_made_up(service: str, meter: str, unit: str, reason: str) -> None:
     """Copies, medians, sizes, cards and models that the factor set does not have are refused, each with its reason."""
     sku = Sku("gcp", service, None, None, meter, None, unit, "us-central1")
-    outcome = classify(sku, JANUARY, few_factors(copies={}, sizes=False))
-    assert isinstance(outcome, NotRated)
-    assert outcome.reason == reason
+    assert reason_of(classify(sku, JANUARY, few_factors(copies={}, sizes=False))) == reason

@@ -50,12 +50,14 @@ credentials = importlib.import_module("google.auth.credentials")
 CANARY = "c4n4rySecretValue"
 CONTENT = bytes(range(256)) * 64
 Use = Callable[[], object]
+PATIENT, HASTY = 30.0, 0.3
+"""Seconds that a client waits for an answer: long where one comes, however busy the machine; short where none does."""
 
 
 @contextmanager
-def s3(cloud: FakeCloud) -> Iterator[Use]:
+def s3(cloud: FakeCloud, seconds: float) -> Iterator[Use]:
     config = Config(
-        retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=0.3, connect_timeout=1
+        retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=seconds, connect_timeout=1
     )
     client = boto3.client(
         "s3",
@@ -79,14 +81,14 @@ def s3(cloud: FakeCloud) -> Iterator[Use]:
 
 
 @contextmanager
-def sustainability(cloud: FakeCloud) -> Iterator[Use]:
+def sustainability(cloud: FakeCloud, seconds: float) -> Iterator[Use]:
     client = boto3.client(
         "sustainability",
         endpoint_url=cloud.url,
         region_name="us-east-1",
         aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
         aws_secret_access_key=CANARY,
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=0.3),
+        config=Config(retries={"total_max_attempts": 1}, read_timeout=seconds),
     )
     period = {"Start": "2025-01-01T00:00:00Z", "End": "2025-02-01T00:00:00Z"}
     yield lambda: client.get_estimated_carbon_emissions(TimePeriod=period)
@@ -94,9 +96,9 @@ def sustainability(cloud: FakeCloud) -> Iterator[Use]:
 
 
 @contextmanager
-def blob(cloud: FakeCloud) -> Iterator[Use]:
+def blob(cloud: FakeCloud, seconds: float) -> Iterator[Use]:
     client = BlobClient(
-        cloud.url, "bucket", "key", credential=None, retry_total=0, connection_timeout=1, read_timeout=0.3
+        cloud.url, "bucket", "key", credential=None, retry_total=0, connection_timeout=1, read_timeout=seconds
     )
     with client:
         yield lambda: client.download_blob().readall()
@@ -114,10 +116,10 @@ class StaticToken:
 
 
 @contextmanager
-def carbon(cloud: FakeCloud) -> Iterator[Use]:
+def carbon(cloud: FakeCloud, seconds: float) -> Iterator[Use]:
     policy: SansIOHTTPPolicy[Any, Any] = SansIOHTTPPolicy()
     client = CarbonOptimizationMgmtClient(
-        StaticToken(), base_url=cloud.url, authentication_policy=policy, retry_total=0, read_timeout=0.3
+        StaticToken(), base_url=cloud.url, authentication_policy=policy, retry_total=0, read_timeout=seconds
     )
     with client:
         yield client.carbon_service.query_carbon_emission_data_available_date_range
@@ -128,24 +130,24 @@ def google_options(cloud: FakeCloud) -> dict[str, str]:
 
 
 @contextmanager
-def gcs(cloud: FakeCloud) -> Iterator[Use]:
+def gcs(cloud: FakeCloud, seconds: float) -> Iterator[Use]:
     client = storage.Client("project", credentials.AnonymousCredentials(), client_options=google_options(cloud))
     blob_ = client.bucket("bucket").blob("key")
-    yield lambda: blob_.reload(retry=None, timeout=0.3)
+    yield lambda: blob_.reload(retry=None, timeout=seconds)
     client.close()
 
 
 @contextmanager
-def big_query(cloud: FakeCloud) -> Iterator[Use]:
+def big_query(cloud: FakeCloud, seconds: float) -> Iterator[Use]:
     client = bigquery.Client("project", credentials.AnonymousCredentials(), client_options=google_options(cloud))
-    yield lambda: client.get_table("project.dataset.table", retry=None, timeout=0.3)
+    yield lambda: client.get_table("project.dataset.table", retry=None, timeout=seconds)
     client.close()
 
 
 @contextmanager
-def plain(cloud: FakeCloud) -> Iterator[Use]:
+def plain(cloud: FakeCloud, seconds: float) -> Iterator[Use]:
     def get() -> bytes:
-        answer = requests.get(f"{cloud.url}/bucket/key?sig={CANARY}", timeout=0.3)
+        answer = requests.get(f"{cloud.url}/bucket/key?sig={CANARY}", timeout=seconds)
         answer.raise_for_status()
         return answer.content
 
@@ -170,7 +172,8 @@ def classified(sdk: str, fault: Fault, requests_sent: int = 1) -> ClassifiedErro
         cloud.put("/bucket/key", CONTENT)
         cloud.inject(fault, times=None)
         door = Door(Rules(retry=RetryPolicy(attempts=1), world=SimulatedTime().world()))
-        with client(cloud) as use, pytest.raises(ClassifiedError) as caught:
+        seconds = HASTY if isinstance(fault, Blackhole) else PATIENT
+        with client(cloud, seconds) as use, pytest.raises(ClassifiedError) as caught:
             door.call(provider, "scope", sdk, "probe", use)
         assert cloud.count() == requests_sent
     return caught.value
@@ -267,7 +270,7 @@ def test_nobody_listens(sdk: str) -> None:
     with cloud:
         pass
     door = Door(Rules(world=SimulatedTime().world()))
-    with client(cloud) as use, pytest.raises(ClassifiedError) as caught:
+    with client(cloud, PATIENT) as use, pytest.raises(ClassifiedError) as caught:
         door.call(provider, "scope", sdk, "probe", use)
     assert caught.value.error_class == "transient"
 
@@ -386,7 +389,7 @@ def test_corrupt_bytes_are_seen_by_boto3_only_with_a_checksum() -> None:
     with FakeCloud(Dialect.S3) as cloud:
         cloud.put("/bucket/key", CONTENT)
         cloud.inject(Corrupt(at_byte=5))
-        with s3(cloud) as use:
+        with s3(cloud, PATIENT) as use:
             assert use() != CONTENT
 
 

@@ -88,6 +88,16 @@ def check(page: Page) -> None:
     assert found == []
 
 
+def follow(page: Page, link: str) -> None:
+    """Click what leads to another address, and wait until the page of that address stands.
+
+    A click itself comes back as soon as the browser has the first bytes, long before they are a page.
+    """
+    before = page.url
+    page.click(link)
+    page.wait_for_url(lambda address: address != before)
+
+
 def test_the_walk(page: Page, tmp_path: Path) -> None:
     """Overview, drill to a resource, explain, what-if, export: each page stands, fits, and passes axe."""
     page.goto("/?from=2025-06&to=2025-06")
@@ -98,7 +108,7 @@ def test_the_walk(page: Page, tmp_path: Path) -> None:
     table.value.save_as(tmp_path / "rows.csv")
     assert "total_kgco2e" in (tmp_path / "rows.csv").read_text()
     for _ in range(4):
-        page.click("a.drill >> nth=0")
+        follow(page, "a.drill >> nth=0")
         check(page)
     assert page.url.split("?")[0].endswith("/explain")
     assert "resource_id" in page.url
@@ -107,7 +117,7 @@ def test_the_walk(page: Page, tmp_path: Path) -> None:
     check(page)
     page.fill("input[name=region]", "us-east-1")
     page.fill("input[name=new_region]", "eu-north-1")
-    page.click("text=Compare")
+    follow(page, "text=Compare")
     assert page.locator("[data-figure=after]").is_visible()
     assert page.locator("#moves-title").is_visible()
     check(page)

@@ -182,9 +182,9 @@ def test_each_query_has_its_own_time() -> None:
                     hasty.execute(ENDLESS).fetchall()
             assert patient.execute("SELECT 1").fetchall() == [(1,)]
         for _ in range(3):
-            with deadlines.within(hasty, 0.05):
+            with deadlines.within(hasty, 0.5):
                 assert hasty.execute("SELECT 1").fetchall() == [(1,)]
-            with pytest.raises(ApiError), deadlines.within(patient, 0.1):
+            with pytest.raises(ApiError), deadlines.within(patient, 0.6):
                 patient.execute(ENDLESS).fetchall()
             assert hasty.execute("SELECT 1").fetchall() == [(1,)]
 

@@ -192,7 +192,7 @@ def use_the_door(listener: events.Listener) -> ClassifiedError:
 
         def get() -> None:
             answer = requests.get(
-                f"{cloud.url}/x?sig={CANARY}", headers={"Authorization": f"Bearer {CANARY}"}, timeout=2
+                f"{cloud.url}/x?sig={CANARY}", headers={"Authorization": f"Bearer {CANARY}"}, timeout=30
             )
             answer.raise_for_status()
 

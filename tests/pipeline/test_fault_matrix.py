@@ -26,11 +26,10 @@ from offgridflow.pipeline.sources import SourceRun, ingest_sources
 from offgridflow.settings import Settings
 from offgridflow.testing import SimulatedTime
 from support.bench import Bench
-from support.faulty import ASKED, KINDS, MATRIX, NOT_THERE, REPORTS, Site, site_of
+from support.faulty import ASKED, HASTY, KINDS, MATRIX, NOT_THERE, PATIENT, REPORTS, Site, site_of
 from support.reporting import connect_in_the_clear
 
 DOCS: Final = Path(__file__).parents[2] / "docs" / "connectors.md"
-SHORT: Final = Timeouts(connect_seconds=5, read_seconds=0.5)
 CELLS: Final = [(kind, name) for kind in KINDS for name in MATRIX if kind not in ASKED or name not in NOT_THERE]
 
 
@@ -47,11 +46,11 @@ class Operator:
     def _hear(self, event: Event) -> None:
         self.retries += isinstance(event, Retried)
 
-    def run(self) -> IngestResult:
+    def run(self, timeouts: Timeouts = PATIENT) -> IngestResult:
         """Ingest once."""
         self.retries = 0
         time = SimulatedTime()
-        rules = Rules(limiters=Limiters(clock=time.clock), timeouts=SHORT, world=time.world())
+        rules = Rules(limiters=Limiters(clock=time.clock), timeouts=timeouts, world=time.world())
         run = SourceRun(
             ledger=Ledger.open(self.bench.uri, create=True),
             kitchen=kitchen_of(Settings()),
@@ -102,7 +101,7 @@ def test_a_fault_has_its_class_and_bound_and_leaves_the_ledger_right(
     operator.site.restate(lines)
     operator.site.break_it(row)
     try:
-        [period] = operator.run().periods
+        [period] = operator.run(HASTY if name.startswith("blackhole") else PATIENT).periods
         sent = operator.site.sent()
     finally:
         operator.site.mend()

@@ -22,7 +22,7 @@ from offgridflow.testing import Answer, Blackhole, Dialect, FakeBucket, FakeClou
 from offgridflow.testing.bigquery import FakeBigQuery
 from support.bigquery_bill import PROJECT
 from support.crew import Operator
-from support.faulty import REPORTS, Row, Site, site_of
+from support.faulty import HASTY, PATIENT, REPORTS, Row, Site, site_of
 from support.reporting import (
     AZURE_CARBON,
     CARBON_API,
@@ -38,7 +38,6 @@ from support.reporting import (
 )
 
 MONTH = "2025-05"
-SHORT = Timeouts(connect_seconds=5, read_seconds=0.3)
 Denied = Mapping[str, Answer]
 
 
@@ -68,16 +67,16 @@ class Stage:
 
 
 @pytest.fixture
-def stage_of(tmp_path: Path) -> Iterator[Callable[[str], Stage]]:
+def stage_of(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """Give a stage with one month of two rows, of a type of source."""
     with ExitStack() as stack:
 
-        def made(kind: str) -> Stage:
+        def made(kind: str, timeouts: Timeouts = PATIENT) -> Stage:
             site = site_of(kind, stack)
             site.restate(2)
             time = SimulatedTime()
             heard: list[Event] = []
-            rules = Rules(limiters=Limiters(clock=time.clock), timeouts=SHORT, world=time.world())
+            rules = Rules(limiters=Limiters(clock=time.clock), timeouts=timeouts, world=time.world())
             operator = Operator(tmp_path, connect_in_the_clear, Door(rules, heard.append), now=lambda: stage.at)
             stage = Stage(site, operator, datetime(2025, 9, 1, tzinfo=UTC), heard)
             return stage
@@ -97,7 +96,7 @@ REFUSED = {kind: Row(lambda _, kind=kind: _REFUSED[kind], None, "auth", 1) for k
 @pytest.mark.parametrize("kind", REPORTS)
 @pytest.mark.parametrize("way", ["settings", "full", "a day"])
 def test_a_refused_report_is_held_and_tried_again_when_that_may_help(
-    stage_of: Callable[[str], Stage], kind: str, way: str
+    stage_of: Callable[..., Stage], kind: str, way: str
 ) -> None:
     """After a refusal the figures are not asked for, and the run shows it held, until something may be otherwise."""
     stage = stage_of(kind)
@@ -118,9 +117,9 @@ def test_a_refused_report_is_held_and_tried_again_when_that_may_help(
 
 
 @pytest.mark.parametrize("kind", REPORTS)
-def test_what_fails_in_passing_is_asked_again_by_the_next_run(stage_of: Callable[[str], Stage], kind: str) -> None:
+def test_what_fails_in_passing_is_asked_again_by_the_next_run(stage_of: Callable[..., Stage], kind: str) -> None:
     """A server that hears nothing costs three tries within the door's own time-outs, and is no hold."""
-    stage = stage_of(kind)
+    stage = stage_of(kind, HASTY)
     stage.site.break_it(Row(lambda _: Blackhole(), None, "transient", 3))
     [(_, status, found)] = stage.run()
     assert (status, found) == ("failed", "transient")
@@ -169,7 +168,7 @@ def test_a_denied_subscription_holds_nothing(tmp_path: Path) -> None:
         assert operator.store.holds() == {}
 
 
-def test_a_run_tells_of_a_reports_delivery_as_of_a_bills(stage_of: Callable[[str], Stage]) -> None:
+def test_a_run_tells_of_a_reports_delivery_as_of_a_bills(stage_of: Callable[..., Stage]) -> None:
     """There is a span of the delivery around the calls of a report."""
     stage = stage_of(CARBON_API)
     stage.run()

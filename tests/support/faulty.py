@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from offgridflow.cloud.door import Timeouts
 from offgridflow.testing import (
     Answer,
     Blackhole,
@@ -79,6 +80,10 @@ class Row:
 def _plain(fault: Fault) -> Callable[[Dialect], Fault]:
     return lambda _: fault
 
+
+PATIENT: Final = Timeouts()
+HASTY: Final = Timeouts(connect_seconds=10, read_seconds=1)
+"""For a server that never answers; one that does is waited for, however busy the machine that the tests run on."""
 
 MATRIX: Final = {
     "throttled": Row(throttled, 1, "", 2),

@@ -26,7 +26,7 @@ from tools.factor_build import (
 from tools.factor_build.tables import Cell, Corrections, sha256, write
 
 NAME = "offgridflow-2026.11"
-VERSION = "2026.11.2"
+VERSION = "2026.11.3"
 _Table = tuple[str, Sequence[str], Sequence[Mapping[str, Cell]], Sequence[str]]
 
 _SERVICE_MAPPING: tuple[tuple[str, str, str | None, str], ...] = (

@@ -181,6 +181,21 @@ def test_last_column_without_values_is_void(tmp_path: Path) -> None:
     assert outcome([csv_part(path)], tmp_path).figures == outcome([csv_part(FIXTURES / "focus.csv")], tmp_path).figures
 
 
+def test_capacity_that_is_held_and_not_used_is_told_from_machines(tmp_path: Path) -> None:
+    """Azure bills it on the reservation: lines of such a resource, in both formats of Azure, are no machine's."""
+    place = "/subscriptions/1/providers/Microsoft.Compute/capacityReservationGroups/g/capacityReservations"
+    for name, line in (("azure_cost", 1), ("focus", 5)):
+        header, *lines = read_table(FIXTURES / f"{name}.csv")
+        at = header.index("ResourceId")
+        machine = lines[line - 1]
+        held = [f"{place}/c" if n == at else cell for n, cell in enumerate(machine)]
+        found = outcome([csv_part(write_table(tmp_path / f"{name}.csv", [header, machine, held]))], tmp_path)
+        assert {row["attributes"]["deployment"]: row["line_items"] for row in found.activities} == {
+            None: 1,
+            "capacity_reservation": 1,
+        }
+
+
 def test_amortised_azure_cost_fills_effective_cost_alone(tmp_path: Path) -> None:
     """An export that spreads reservations is known by its lines, and its money is effective, not billed."""
     table = read_table(FIXTURES / "azure_cost.csv")

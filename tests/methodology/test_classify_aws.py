@@ -14,6 +14,7 @@ from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEs
 from offgridflow.methodology.aws import classify
 from offgridflow.methodology.demand import Demand, Machine, Memory, NotRated, Storage, Tokens, Transfer, Vcpu
 from support.few_factors import few_factors, machine_type, shipped
+from support.outcomes import demand_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,9 +199,49 @@ def test_reserved_physical_capacity_is_idle_and_a_dedicated_host_counts_once() -
 
 
 def test_cpu_credits_are_extra_vcpu_hours_of_the_family() -> None:
-    """Law: surplus credits are real vCPU-hours of the family's processor, in EC2 and in RDS."""
-    assert rated("AmazonEC2", "USE2-CPUCredits:t3", "vCPU-Hours").components == (Vcpu(1.0, "Skylake"),)
-    assert rated("AmazonRDS", "CPUCredits:db.t4g", "vCPU-Hours").components == (Vcpu(1.0, "Graviton2"),)
+    """Law: surplus credits are real vCPU-hours of the family, without the memory that the machine's line has."""
+    for service, meter, family, processor in (
+        ("AmazonEC2", "USE2-CPUCredits:t3", "t3", "Skylake"),
+        ("AmazonRDS", "CPUCredits:db.t4g", "t4g", "Graviton2"),
+    ):
+        (part,) = rated(service, meter, "vCPU-Hours").components
+        assert part == Vcpu(1.0, processor, memory_apart=True, family=family)
+    assert rated("AmazonEC2", "CPUCredits:t9", "vCPU-Hours").components == (Vcpu(1.0, memory_apart=True),)
+
+
+@pytest.mark.parametrize(
+    ("meter", "name", "copies"),
+    [
+        ("APN1-InstanceUsage:db.r5.2xl", "r5.2xlarge", 1),
+        ("InstanceUsage:db.r5.xl", "r5.xlarge", 1),
+        ("Multi-AZUsage:db.r5d.24xl", "r5d.24xlarge", 2),
+    ],
+)
+def test_databases_abbreviate_the_sizes_of_the_catalogue(meter: str, name: str, copies: int) -> None:
+    """Law: ``2xl`` is ``2xlarge``; the short spelling never makes a machine unknown."""
+    (part,) = rated("AmazonRDS", meter, "Hrs").components
+    assert isinstance(part, Machine)
+    assert (part.instance_type, part.copies) == (name, copies)
+    assert FACTORS.machine("aws", name) is not None
+
+
+def test_a_class_with_more_memory_has_it_beside_its_machine() -> None:
+    """Law: ``mem4x`` is the machine and three times its memory once more, in each copy."""
+    machine, more = rated("AmazonRDS", "Multi-AZUsage:db.r5b.8xl.tpc2.mem4x", "Hrs").components
+    assert isinstance(machine, Machine)
+    assert (machine.instance_type, machine.copies) == ("r5b.8xlarge", 2)
+    assert more == Memory(3 * 256.0, 2)
+    assert len(rated("AmazonRDS", "InstanceUsage:db.zz9.8xl.tpc2.mem4x", "Hrs").components) == 1
+
+
+def test_a_dedicated_host_is_the_largest_machine_of_its_family() -> None:
+    """Law: a family with several whole machines (m7i.metal-24xl, m7i.48xlarge) has the host of the largest."""
+    sizes = {"m7i.metal-24xl": 96, "m7i.48xlarge": 192}
+    types = tuple(machine_type(("aws", name), vcpu, "Sapphire Rapids", whole=True) for name, vcpu in sizes.items())
+    factors = few_factors(copies={}, families={("aws", "m7i"): types})
+    sku = Sku("aws", None, "AmazonEC2", None, "HostUsage:m7i", None, "Hrs", "us-east-1", None, SkuAttributes())
+    (part,) = demand_of(classify(sku, JUNE, factors)).components
+    assert part == Machine("m7i.48xlarge", 1.0, service="AmazonEC2", idle=True)
 
 
 def test_lambda_gigabyte_seconds_in_all_their_units() -> None:
@@ -261,6 +302,7 @@ TERMS = [
     ("AmazonEFS", "TimedStorage-ByteHrs", "ssd", 3),
     ("AmazonEFS", "TimedStorage-Z-ByteHrs", "ssd", 2),
     ("AmazonEFS", "IATimedStorage-ByteHrs", "hdd", 3),
+    ("AmazonEFS", "IATimedStorage-Z-ByteHrs", "hdd", 2),
     ("AmazonFSx", "Storage.SAZ_2N:SSD", "ssd", 2),
     ("AmazonFSx", "Storage.MAZ:SSD", "ssd", 4),
     ("AmazonFSx", "Storage.MAZ:HDD", "hdd", 4),
@@ -403,6 +445,8 @@ REASONS = [
     ("AmazonLightsail", "DataXfer-Out:1-Overage", "GB", R.COUNTED_ELSEWHERE),
     ("AmazonWorkSpaces", "USE1-AW-HW-2-AutoStop-User", "User", R.CAPACITY_NOT_METERED),
     ("AmazonWorkSpaces", "USE1-AW-HW-2", "Month", R.UNKNOWN_INSTANCE_TYPE),
+    ("CodeBuild", "Build-Min:Linux:g1.gpu.large", "minutes", R.UNKNOWN_ACCELERATOR),
+    ("ElasticMapReduce", "$0.048 per hour for EMR m5.xlarge", "Hrs", R.SURCHARGE),
     ("AmazonQuantumThing", "QubitHours", "Hrs", R.UNKNOWN_SERVICE),
     (None, None, None, R.UNKNOWN_SERVICE),
 ]

@@ -184,6 +184,8 @@ def test_every_price_model_of_a_size_is_the_same_machine(meter: str) -> None:
         ("A Series Basic - A1", "Basic_A1"),
         ("BS Series - B1s", "Standard_B1s"),
         ("NCasT4_v3 Series - NC4as T4 v3", "Standard_NC4as_T4_v3"),
+        ("ND Series - ND128isr NDR GB200 v6", "Standard_ND128isr_NDR_GB200_v6"),
+        ("AV Series - AV36P Node", "AV36P"),
     ],
 )
 def test_sizes_are_spelled_as_the_catalogue_does(meter: str, size: str) -> None:
@@ -208,6 +210,10 @@ def test_unused_capacity_reservation_and_host_are_idle_machines() -> None:
     assert isinstance(reserved, Demand)
     assert reserved.method is Method.RESERVED_CAPACITY
     assert reserved.components == (Machine("Standard_D2s_v3", 1.0, service="Virtual Machines", idle=True),)
+    from_export = _read(
+        "Virtual Machines", "D2s v3", "1 Hour", instance_type="Standard_D2s_v3", deployment="capacity_reservation"
+    )
+    assert from_export == reserved
     host = _components("Virtual Machines", "DSv3 Series Dedicated Host - DSv3 Type1", "1 Hour")
     assert host == (Machine("Standard_D64s_v3", 1.0, service="Dedicated Host", idle=True),)
 

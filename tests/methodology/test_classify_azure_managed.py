@@ -262,7 +262,11 @@ def test_gpu_of_a_container_is_a_card_of_the_factor_set(card: str) -> None:
     [
         ("Azure OpenAI - gpt-35-turbo-16k Prompt Tokens", "1K", Tokens("gpt-3.5-turbo", 1000, 0)),
         ("Azure OpenAI - gpt 4.1 mini Inp glbl Tokens", "1K", Tokens("gpt-4.1-mini", 1000, 0)),
-        ("Azure OpenAI - GPT 4o 1120 cchd Inp glbl Tokens", "1K Tokens", Tokens("gpt-4o", 1000, 0)),
+        ("Azure OpenAI - GPT 4o 1120 Inp glbl Tokens", "1K Tokens", Tokens("gpt-4o", 1000, 0)),
+        ("Azure OpenAI GPT5 - GPT 5 Mini outpt Glbl 1M Tokens", "1M", Tokens("gpt-5-mini", 0, 1_000_000)),
+        ("Azure OpenAI GPT5 - gpt 5 chat outpt Glbl 1M Tokens", "1M", Tokens("gpt-5-chat-latest", 0, 1_000_000)),
+        ("Azure OpenAI GPT5 - 5.4 opt Gl 1M Tokens", "1M", Tokens("gpt-5.4", 0, 1_000_000)),
+        ("Azure OpenAI GPT5 - 5.4 nano inp Gl 1M Tokens", "1M", Tokens("gpt-5.4-nano", 1_000_000, 0)),
         ("Azure OpenAI GPT5 - GPT 5 outp Glbl 1M Tokens", "1", Tokens("gpt-5", 0, 1_000_000)),
         ("Azure OpenAI GPT5 - GPT 5 nano inp Glbl 1M Tokens", "1M", Tokens("gpt-5-nano", 1_000_000, 0)),
     ],
@@ -271,6 +275,20 @@ def test_tokens_are_counted_by_the_unit_or_by_the_name(meter: str, unit: str, wa
     """A unit of 1K is a thousand tokens of the model; where the unit is one piece, the name tells how many."""
     outcome = _rated("Foundry Models", meter, unit)
     assert outcome == Demand(Method.AI_TOKENS, (wanted,))
+
+
+@pytest.mark.parametrize(
+    ("meter", "reason"),
+    [
+        ("Azure OpenAI - GPT 4o 1120 cchd Inp glbl Tokens", NotEstimatedReason.CAPACITY_NOT_METERED),
+        ("Azure OpenAI GPT5 - 5.4 cchd inp Gl 1M Tokens", NotEstimatedReason.CAPACITY_NOT_METERED),
+        ("Azure OpenAI GPT5 - gizmo opt Gl 1M Tokens", NotEstimatedReason.UNKNOWN_AI_MODEL),
+        ("Azure OpenAI GPT5 - 5.9 nano opt Gl 1M Tokens", NotEstimatedReason.UNKNOWN_AI_MODEL),
+    ],
+)
+def test_a_cached_token_runs_no_prefill_and_a_product_is_no_model(meter: str, reason: NotEstimatedReason) -> None:
+    """Tokens out of a cache are refused as in the other clouds; ``GPT5`` is the name of a product of many models."""
+    assert _reason("Foundry Models", meter, "1M") is reason
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,8 @@ COPIES = {
     "gcp.filestore": 2.0,
 }
 PROCESSORS = {"n1": "Skylake", "n2": "Ice Lake", "e2": "Skylake", "c4a": "Google Axion", "c2": "Cascade Lake",
-              "t2d": "EPYC 3rd Gen (Milan)", "c3": "Sapphire Rapids", "n4": "Emerald Rapids"}  # fmt: skip
+              "t2d": "EPYC 3rd Gen (Milan)", "c3": "Sapphire Rapids", "n4": "Emerald Rapids",
+              "a3": "Sapphire Rapids"}  # fmt: skip
 CARDS = {"NVIDIA T4", "NVIDIA L4", "NVIDIA H100 SXM", "Google TPU v4", "Google TPU v5e"}
 
 
@@ -92,6 +93,7 @@ def _components(service: str, meter: str, unit: str | None, instance_type: str |
         ("C4A Arm Instance Core running in Iowa", "c4a", "Google Axion"),
         ("Compute optimized Core running in Americas", "c2", "Cascade Lake"),
         ("C3 Instance Core running in Iowa", "c3", "Sapphire Rapids"),
+        ("A3Ultra Instance Core running in Iowa", "a3", "Sapphire Rapids"),
         ("N4 Instance Core running in Iowa", "n4", "Emerald Rapids"),
         ("T2A Arm Instance Core running in Iowa", None, "arm"),
         ("Q9 Instance Core running in Iowa", None, None),
@@ -201,6 +203,8 @@ def test_what_cannot_be_rated_says_why(service: str, meter: str, unit: str, reas
         ("Compute Engine", "SSD backed PD Capacity in Iowa", "ssd", 2.0),
         ("Compute Engine", "Regional Balanced PD Capacity", "ssd", 4.0),
         ("Compute Engine", "SSD backed Local Storage", "ssd", 1.0),
+        ("Compute Engine", "Hyperdisk Balanced Capacity in Iowa", "ssd", 2.0),
+        ("Compute Engine", "Hyperdisk Throughput Capacity in Iowa", "hdd", 2.0),
         ("Compute Engine", "Storage PD Snapshot in US", "hdd", 2.0),
         ("Cloud Storage", "Standard Storage Iowa", "hdd", 2.0),
         ("Cloud Storage", "Standard Storage US Multi-region", "hdd", 4.0),

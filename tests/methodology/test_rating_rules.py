@@ -255,6 +255,17 @@ def test_an_unknown_machine_falls_back_and_says_so(
     assert marks <= set(made.assumptions)
 
 
+@pytest.mark.parametrize("machine", ["p9.48xlarge", "g9.48xlarge", "inf3.xlarge", "trn9.3xlarge"])
+def test_an_unknown_machine_with_cards_is_never_its_processor_alone(machine: str) -> None:
+    """Of a machine whose cards nobody knows the vCPUs are the least part: it is refused, in every cloud."""
+    made = DEFAULT(ec2(machine, vcpu=192.0), JUNE)
+    assert (made.status, made.reason) == (Status.NOT_ESTIMATED, NotEstimatedReason.UNKNOWN_ACCELERATOR)
+    azure = Machine("Standard_NC128ds_xl_RTXPRO6000BSE_v6", 1, vcpu=128.0)
+    assert fallback_of(azure, "azure", SET) == NotRated(
+        NotEstimatedReason.UNKNOWN_ACCELERATOR, "machine Standard_NC128ds_xl_RTXPRO6000BSE_v6"
+    )
+
+
 def test_the_bills_own_size_comes_first_and_the_median_last() -> None:
     """VCPUs of the bill beat those of the name; without both the service's median; without that a reason."""
     from_bill = fallback_of(Machine("zz9.huge", 1, vcpu=6.0, memory_gib=12.0), "aws", SET)

@@ -41,7 +41,7 @@ COLUMNS = (
 )
 
 _KG_PER_GB = 533 / 384
-_AZURE_NAME = re.compile(r"(?:Standard|Basic)_([A-Z]+)(\d+)(-\d+)?([a-z]*)(.*)")
+_AZURE_NAME = re.compile(r"(?:(?:Standard|Basic)_)?([A-Z]+)(\d+)(-\d+)?([a-z]*)(.*)")
 _GPU_OF_NAME = {"_A100_v4": "NVIDIA A100 PCIe", "_H100_v5": "NVIDIA H100 NVL"}
 
 

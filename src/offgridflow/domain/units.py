@@ -27,6 +27,7 @@ class Dimension(StrEnum):
     HOURS = "hours"
     VCPU_HOURS = "vcpu_hours"
     GPU_HOURS = "gpu_hours"
+    GHZ_HOURS = "ghz_hours"
     GIB = "gib"
     GIB_HOURS = "gib_hours"
     GIB_MONTHS = "gib_months"
@@ -73,6 +74,7 @@ _PROCESSORS: Final[dict[str, tuple[Dimension, float]]] = {
     **dict.fromkeys(("vcpu", "vcpus", "cpu", "cpus", "vcore", "vcores"), (Dimension.VCPU_HOURS, 1.0)),
     **dict.fromkeys(("core", "cores"), (Dimension.VCPU_HOURS, 1.0)),
     **dict.fromkeys(("ocpu", "ocpus"), (Dimension.VCPU_HOURS, 2.0)),  # Oracle: one core with two threads
+    **dict.fromkeys(("ghz", "gigahertz"), (Dimension.GHZ_HOURS, 1.0)),
     **dict.fromkeys(("gpu", "gpus", "accelerator", "accelerators"), (Dimension.GPU_HOURS, 1.0)),
 }
 
@@ -82,21 +84,21 @@ _COUNTABLES: Final = frozenset(
         "account action activitie activity acu address agent alarm alert anchor annotation answer api app appliance",
         "application artifact assessment attempt attribute authentication binding border build bundle call capacity",
         "capacityunit card certificate character check cluster concurrency concurrent configuration connection",
-        "connector contact content conversation count credit cu cubic data database datapoint dataset db dbu device",
-        "dimension document domain dpu droplet dtu dvc ecpu edge email endpoint entitie entity environment evaluation",
-        "event execution face failover feature file finding function gateway group host hosted hostedzone image",
-        "impression index instance interface invocation invocationunit io iop iops ip item job key kpu lb lcu license",
-        "line link listener lookup machine map mau message messages messaging meter metric million minute model",
-        "monitor name named nat ncu network node notification object observation ocu operation order pack package",
-        "page participant pipeline plan point policie policy pool port portal prediction prefix print processed",
-        "profile project provisioned pu push pushe quantity querie query queue rack rcu read readcapacityunit",
-        "readrequestunit recommendation record region relay release render report request requestunit reserved",
-        "resolution resource result room rotation route router rpu ru rule run sample scan script scu search secret",
-        "security service serving session shard sim site slot sms snapshot spatial state statetransition step stream",
-        "subnet subscription system tag task tenant test thread ticket tier token topic trace trail transaction",
-        "transcription transition trial tunnel unit update upload url usage use user video view virtual vm volume vpc",
-        "vpn wcu webacl webhook website window word worker workflow workspace write writecapacityunit",
-        "writerequestunit zone",
+        "connector contact content conversation count credit cu cubic data database datapoint dataset db dbu dcu",
+        "device dimension document domain dpu droplet dtu dvc ecpu edge email endpoint entitie entity environment",
+        "evaluation event execution face failover feature file finding function gateway group host hosted hostedzone",
+        "image impression index instance interface invocation invocationunit io iop iops ip item job key kpu lb lcu",
+        "license line link listener lookup machine map mau message messages messaging meter metric million minute",
+        "model monitor name named nat ncu network node notification object observation ocu operation order pack",
+        "package page participant pipeline plan point policie policy pool port portal prediction prefix print",
+        "processed profile project provisioned pu push pushe quantity querie query queue rack rcu read",
+        "readcapacityunit readrequestunit recommendation record region relay release render report request",
+        "requestunit reserved resolution resource result room rotation route router rpu ru rule run sample scan",
+        "script scu search secret security service serving session shard sim site slot sms snapshot spatial state",
+        "statetransition step stream subnet subscription system tag task tenant test thread ticket tier token topic",
+        "trace trail transaction transcription transition trial tunnel unit update upload url usage use user video",
+        "view virtual vm volume vpc vpn wcu webacl webhook website window word worker workflow workspace write",
+        "writecapacityunit writerequestunit zone",
     )
     for word in line.split(" ")
 )
@@ -117,6 +119,8 @@ _SUFFIX: Final[dict[str | None, float]] = {
     "b": 1e9,
     "bn": 1e9,
 }
+_MEMORY_DPU = re.compile(r"\bm-dpu\b")
+"""AWS Glue's memory-optimised unit: the only one that has a hyphen within."""
 _BARE_S = re.compile(r"\d+s")
 _THOUSANDS = re.compile(r"(\d{1,3}(?:,\d{3})+)s")
 _ASIDE = re.compile(r"\([^()]*\)")
@@ -142,7 +146,7 @@ def table_conversion_of(unit: str) -> Conversion | None:
     """Return the conversion of a unit, never recorded, for tables that are remembered."""
     if len(unit) > _LONGEST:
         return None
-    text = _ASIDE.sub(" ", unit.strip().lower()).strip()
+    text = _MEMORY_DPU.sub("dpu", _ASIDE.sub(" ", unit.strip().lower()).strip())
     if _BARE_S.fullmatch(text):
         return None  # Azure's "10000s" is ten thousand of something, elsewhere it would be seconds
     block, words = 1.0, [word for word in _BETWEEN.split(text) if word]

@@ -7,7 +7,7 @@ that of the AWS page "Monitoring your On-Demand capacity reservations".
 import re
 from typing import Final
 
-from offgridflow.domain.reasons import Assumption, CoverageBucket, Method
+from offgridflow.domain.reasons import Assumption, Method
 from offgridflow.methodology.aws_parts import (
     PROVIDER,
     Outcome,
@@ -53,18 +53,20 @@ def _host(reading: Reading, match: re.Match[str]) -> Outcome:
     types = reading.factors.family(PROVIDER, name)
     if not types:
         return NotRated(Reason.UNKNOWN_INSTANCE_TYPE, f"dedicated host of family {name}")
-    whole = next((each for each in types if each.whole_host), types[-1])
+    whole = max(types, key=lambda each: (each.vcpu, each.whole_host))
     return machine(reading, whole.instance_type, Method.RESERVED_CAPACITY, idle=True)
 
 
 def credits_used(reading: Reading, match: re.Match[str]) -> Outcome:
-    """CPU credits above the baseline are real extra vCPU-hours of the family's processor."""
+    """CPU credits above the baseline are real extra vCPU-hours of the family; the machine's line has its memory."""
     hours = vcpu_hours(reading)
     if hours is None:
         return bad_unit(reading, "vCPU-hours")
-    types = reading.factors.family(PROVIDER, match["family"].lower())
-    processor = types[0].processor if types else None
-    return Demand(Method.VCPU, (Vcpu(hours, processor),), bucket=CoverageBucket.SKU)
+    family = match["family"].lower()
+    types = reading.factors.family(PROVIDER, family)
+    if not types:
+        return Demand(Method.VCPU, (Vcpu(hours, memory_apart=True),))
+    return Demand(Method.VCPU, (Vcpu(hours, types[0].processor, memory_apart=True, family=family),))
 
 
 EC2: Final = rules(
@@ -141,6 +143,7 @@ def _build(reading: Reading, match: re.Match[str]) -> Outcome:
 
 
 CODEBUILD: Final = rules(
+    (r"^Build-.*gpu", says(Reason.UNKNOWN_ACCELERATOR, "build environment with a GPU that AWS does not name")),
     (r"^Build-(?:Min|Sec).*[:.](?P<size>small|medium|large|xlarge|2xlarge)$", _build),
     (r"^Build-|Lambda|Fleet|Reserved", not_metered("build time of an environment without published vCPUs")),
 )

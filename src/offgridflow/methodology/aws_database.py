@@ -5,12 +5,14 @@ once. Storage of a Multi-AZ deployment is billed once too and stored in both zon
 """
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from offgridflow.domain.reasons import Assumption, Method
 from offgridflow.domain.trace import Constant, TermKind
 from offgridflow.methodology.aws_compute import TYPE, credits_used
 from offgridflow.methodology.aws_parts import (
+    PROVIDER,
     Handler,
     Outcome,
     Reading,
@@ -23,19 +25,35 @@ from offgridflow.methodology.aws_parts import (
     requests,
     rules,
     sized,
+    spelled,
     stored,
     surcharge,
 )
-from offgridflow.methodology.demand import Demand, Machine, Memory, Vcpu
+from offgridflow.methodology.demand import Demand, Machine, Memory, NotRated, Vcpu
 
 _STANDBY: Final = Constant(2.0, "copies that run: primary and standby", TermKind.METHOD)
 _CLUSTER: Final = Constant(3.0, "copies that run: a cluster of three", TermKind.METHOD)
 _CLASS: Final = rf"(?:db\.)?{TYPE}"
 
 
+_MORE_MEMORY: Final = re.compile(r"\.mem([2-8])x\b", re.IGNORECASE)
+
+
+def _database(reading: Reading, name: str, copies: float) -> Outcome:
+    """Return a database machine; classes such as ``r5b.8xlarge.tpc2.mem4x`` have so many times its memory."""
+    outcome = machine(reading, name, Method.DATABASE, copies)
+    times = _MORE_MEMORY.search(reading.meter)
+    plain = reading.factors.machine(PROVIDER, spelled(name))
+    hours = machine_hours(reading)
+    if times is None or plain is None or hours is None or isinstance(outcome, NotRated):
+        return outcome
+    more = Memory((float(times[1]) - 1) * plain.memory_gib * hours, copies)
+    return replace(outcome, components=(*outcome.components, more))
+
+
 def _node(copies: float) -> Handler:
     def handle(reading: Reading, match: re.Match[str]) -> Outcome:
-        return machine(reading, match["type"], Method.DATABASE, copies)
+        return _database(reading, match["type"], copies)
 
     return handle
 
@@ -48,7 +66,7 @@ def _instance(reading: Reading, match: re.Match[str]) -> Outcome:
         copies = _CLUSTER
     elif "multi-az" in deployment:
         copies = _STANDBY
-    return machine(reading, match["type"], Method.DATABASE, copies)
+    return _database(reading, match["type"], copies)
 
 
 def _acu(reading: Reading, _match: re.Match[str]) -> Outcome:

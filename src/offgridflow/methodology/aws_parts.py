@@ -140,6 +140,18 @@ def machine_hours(reading: Reading) -> float | None:
     return hours_of(reading.unit, reading.period)
 
 
+_SHORT_SIZE: Final = re.compile(r"\.(\d{0,3})xl$")
+
+
+def spelled(instance_type: str) -> str:
+    """Return a machine name as the catalogue spells it; databases write ``db.r5.2xl`` in usage types.
+
+    >>> spelled("r5.2xl"), spelled("R5.XL"), spelled("r5.large")
+    ('r5.2xlarge', 'r5.xlarge', 'r5.large')
+    """
+    return _SHORT_SIZE.sub(r".\1xlarge", instance_type.lower())
+
+
 def machine(
     reading: Reading, instance_type: str, method: Method = Method.INSTANCE, copies: float = 1.0, *, idle: bool = False
 ) -> Outcome:
@@ -149,7 +161,7 @@ def machine(
         return bad_unit(reading, "machine hours")
     known = reading.sku.attributes
     component = Machine(
-        instance_type.lower(), hours, copies, known.vcpu, known.memory_gib, reading.service or None, idle=idle
+        spelled(instance_type), hours, copies, known.vcpu, known.memory_gib, reading.service or None, idle=idle
     )
     return Demand(method, (component,))
 

@@ -59,7 +59,8 @@ GLACIER: Final = rules(
 
 EFS: Final = rules(
     (r"EarlyDelete", _GONE),
-    (r"Storage.*-Z(?:-|\b)|ZIATimedStorage|ZTimedStorage", stored("ssd", "aws.efs_one_zone")),
+    (r"^(?:IA|Archive)\w*Storage.*-Z(?:-|\b)|ZIATimedStorage", stored("hdd", "aws.efs_one_zone")),
+    (r"Storage.*-Z(?:-|\b)|ZTimedStorage", stored("ssd", "aws.efs_one_zone")),
     (r"^(?:IA|Archive)\w*Storage|Infrequent", stored("hdd", "aws.efs")),
     (r"TimedStorage|Storage.*ByteHrs", _FILE),
     (r"Provisioned(?:TP|Throughput)|MiBpsHrs", _PERFORMANCE),

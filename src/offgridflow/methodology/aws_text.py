@@ -119,6 +119,7 @@ _BY_SERVICE: Final[dict[str, _Sentences]] = {
     "AmazonECR": _table((r"data storage", "TimedStorage-ByteHrs")),
     "AmazonEFS": _table(
         (r"Throughput (?:reads|writes)|Provisioned Throughput|data access", "ETDataAccess-Bytes"),
+        (r"One Zone.*Infrequent Access|Infrequent Access.*One Zone", "IATimedStorage-Z-ByteHrs"),
         (r"One Zone", "TimedStorage-Z-ByteHrs"),
         (r"Infrequent Access storage|Archive storage", "IATimedStorage-ByteHrs"),
         (r"storage", "TimedStorage-ByteHrs"),
@@ -129,6 +130,8 @@ _BY_SERVICE: Final[dict[str, _Sentences]] = {
         (r"metrics requested|per \d[\d,]* requests|per request|API", "CW:Requests"),
         (r"alarm|metric|dashboard", "CW:MetricMonitorUsage"),
     ),
+    "AWSGlue": _table((r"(?:DPU|Data Processing Unit)-Hour", "ETL-DPU-Hour")),
+    "ElasticMapReduce": _table((rf"for EMR {_TYPE}", r"BoxUsage:\g<t>")),
     "awskms": _table((r"KMS key", "KMS-Keys")),
 }
 

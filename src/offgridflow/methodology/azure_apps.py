@@ -10,6 +10,7 @@ from offgridflow.methodology import azure_storage
 from offgridflow.methodology.azure_text import OPERATIONS, Meter, Outcome
 from offgridflow.methodology.demand import Accelerator, Demand, Memory, Tokens, Vcpu
 from offgridflow.methodology.generic_parts import (
+    CACHED_TOKENS,
     REQUESTS,
     by_size,
     gib_hours_of,
@@ -34,11 +35,15 @@ _GPUS: Final = (
     ("t4", "NVIDIA T4"),
 )
 _MODEL: Final = re.compile(
-    r"(gpt ?-?(?:3\.5|35|4o|4\.1|4|5\.\d|5|6)(?:[ -]?(?:turbo|mini|nano|pro|codex))*|o[134](?:[ -]?mini)?"
+    r"(gpt ?-?(?:3\.5|35|4o|4\.1|4|[56](?:\.\d)?)(?:[ -]?(?:turbo|mini|nano|pro|codex|chat|max|luna|sol|terra|astra))*"
+    r"|o[134](?:[ -]?mini)?"
     r"|mistral[ -][a-z]+|llama[ -]?[\d.]+)",
 )
-_OUTPUT: Final = re.compile(r"\b(?:outp?|output|opt|completion|generated)\b")
-_INPUT: Final = re.compile(r"\b(?:inp?|input|inpt|prompt|cached|cchd|context)\b")
+_FAMILY: Final = re.compile(r"\bgpt[ -]?[56]$")
+_VERSION: Final = re.compile(r"[56](?:\.\d)?(?: (?:mini|nano|pro|codex|chat|max|luna|sol|terra|astra))*\b")
+_OUTPUT: Final = re.compile(r"\b(?:out(?:p|pt|put)?|opt|completion|generated)\b")
+_INPUT: Final = re.compile(r"\b(?:inp?|input|inpt|prompt|context)\b")
+_CACHED: Final = re.compile(r"\b(?:cached|cchd|cache)\b")
 _TOKENS_IN_NAME: Final = re.compile(r"\b1 ?([km]) tokens")
 
 
@@ -159,12 +164,17 @@ def language_model(meter: Meter) -> Outcome:
     tokens = _token_count(meter)
     if tokens is None:
         return unknown_unit(meter.sku.consumed_unit, "tokens")
-    model = max(map(_model_name, names), key=len)
-    if _OUTPUT.search(meter.text.replace("-", " ")):
-        return _tokens(meter, model, 0.0, tokens)
-    if _INPUT.search(meter.text.replace("-", " ")):
-        return _tokens(meter, model, tokens, 0.0)
-    return refuse(NotEstimatedReason.UNKNOWN_METER, f"input or output is not told: {meter.name}")
+    return _tokens(meter, _model_of(meter, names), tokens)
+
+
+def _model_of(meter: Meter, names: list[str]) -> str | None:
+    """Return the model that the meter names; ``GPT5`` is a product of many, whose meters tell the version alone."""
+    product, _, own = meter.name.lower().rpartition(" - ")
+    if not _FAMILY.search(product):
+        return max(map(_model_name, names), key=len)
+    version = _VERSION.match(own)
+    found = [f"gpt {version[0]}"] if version is not None else _MODEL.findall(own)
+    return max(map(_model_name, found), key=len, default=None)
 
 
 def _unnamed_model(meter: Meter) -> Outcome:
@@ -173,15 +183,22 @@ def _unnamed_model(meter: Meter) -> Outcome:
     return REQUESTS
 
 
-def _tokens(meter: Meter, model: str, given: float, made: float) -> Outcome:
-    if meter.factors.ai_model("azure", model) is None:
-        return refuse(NotEstimatedReason.UNKNOWN_AI_MODEL, model)
-    return Demand(Method.AI_TOKENS, (Tokens(model, given, made),))
+def _tokens(meter: Meter, model: str | None, count: float) -> Outcome:
+    words = meter.text.replace("-", " ")
+    if _CACHED.search(words):
+        return CACHED_TOKENS
+    if model is None or meter.factors.ai_model("azure", model) is None:
+        return refuse(NotEstimatedReason.UNKNOWN_AI_MODEL, model or meter.name)
+    if _OUTPUT.search(words):
+        return Demand(Method.AI_TOKENS, (Tokens(model, 0.0, count),))
+    if _INPUT.search(words):
+        return Demand(Method.AI_TOKENS, (Tokens(model, count, 0.0),))
+    return refuse(NotEstimatedReason.UNKNOWN_METER, f"input or output is not told: {meter.name}")
 
 
 def _model_name(text: str) -> str:
     name = re.sub(r"[ -]+", "-", text.strip()).replace("gpt-35", "gpt-3.5").replace("gpt35", "gpt-3.5")
-    return re.sub(r"^gpt(?=\d)", "gpt-", name)
+    return re.sub(r"^gpt(?=\d)", "gpt-", name).replace("-chat", "-chat-latest")
 
 
 def _token_count(meter: Meter) -> float | None:

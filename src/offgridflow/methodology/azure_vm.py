@@ -16,12 +16,14 @@ _SUFFIX: Final = re.compile(
 _SIZE: Final = re.compile(
     r"(?:(?:standard|basic)[_ ])?"
     r"((?:[abdefghlm]|nc|nd|ng|nv|np|hb|hc|hx|dc|ds|ec|fx|gs)[a-z]{0,3}\d{1,4}(?:-\d{1,3})?[a-z]{0,6}"
-    r"(?:[ _](?:\d{1,2}|a10|a100|h100|h200|t4|mi300x|gb200|gb300|v620|v710|cc))*(?:[ _]v\d)?)",
+    r"(?:[ _](?:\d{1,2}|ndr|a10|a100|h100|h200|t4|mi300x|gb200|gb300|v620|v710|cc))*(?:[ _]v\d)?)",
     re.IGNORECASE,
 )
 _ARM_NAME: Final = re.compile(r"(?:standard|basic|internal)_[a-z0-9_\-]{2,40}", re.IGNORECASE)
 _SERIES: Final = re.compile(r"\b([a-z]{1,4}?)(s|as|ads|ds)?(?:[ _]?(v\d))? series dedicated host", re.IGNORECASE)
 _HOST_VCPUS: Final = (192, 176, 128, 120, 112, 104, 96, 80, 72, 64, 48, 40, 32, 16)
+_VMWARE: Final = re.compile(r"av\d\dp?", re.IGNORECASE)
+"""Hosts of Azure VMware Solution, whose names have no tier."""
 _NOT_A_SIZE: Final = frozenset({"gen4", "gen5"})
 
 
@@ -47,7 +49,8 @@ def sizes_in(meter: str) -> tuple[str, ...]:
         found = _candidates(segment)
         if found:
             tier = "Basic_" if "basic" in meter.lower() and found[0][0] in "Aa" else "Standard_"
-            return tuple(tier + "_".join(size.split()) for size in found)
+            names = ("_".join(size.split()) for size in found)
+            return tuple(name if _VMWARE.fullmatch(name) else tier + name for name in names)
     return ()
 
 

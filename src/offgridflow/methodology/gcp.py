@@ -111,6 +111,8 @@ def _handler_of(*names: str | None) -> Handler | None:
             found = _HANDLERS.get(key) or _HANDLERS.get(key.removesuffix(" api"))
             if found is not None:
                 return found
+            if key.startswith("claude "):
+                return gcp_managed.learning  # each model is a service of its own
             if key.startswith(("google distributed cloud", "gdc ", "anthos")):
                 return _PREMISES
     return None

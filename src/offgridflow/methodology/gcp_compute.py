@@ -21,7 +21,9 @@ from offgridflow.methodology.generic_parts import (
     vcpu_hours_of,
 )
 
-_SERIES: Final = re.compile(r"\b((?:a[234]|c[234]|e2|g[24]|h[34]|m[1-4]|n[124]|t2|x4|z3)[adnx]?)(?![\w])")
+_SERIES: Final = re.compile(
+    r"\b((?:a[234]|c[234]|e2|g[24]|h[34]|m[1-4]|n[124]|t2|x4|z3)[adnx]?)(?:plus|ultra|mega|high|edge)?(?![\w])"
+)
 _SERIES_BY_WORDS: Final = (
     ("compute optimized", "c2"),
     ("compute-optimized", "c2"),
@@ -118,9 +120,9 @@ def memory(meter: Meter, copies: float = 1.0, method: Method = Method.VCPU_AND_M
 
 def gpu(meter: Meter) -> Outcome | None:
     """Rate GPU time by the model in the SKU's name; None where the SKU is not a GPU."""
-    if not meter.has("gpu", "nvidia"):
-        return None
     match = _GPU.search(meter.text)
+    if not meter.has("gpu", "nvidia") and (match is None or not match[1].startswith("rtx")):
+        return None  # other cards are always called so; the name of this one stands alone
     models = () if match is None else _GPU_MODELS[match[1]]
     model = next((name for name in models if meter.factors.accelerator(name) is not None), None)
     return _accelerator(meter, model)

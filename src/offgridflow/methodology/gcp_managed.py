@@ -6,9 +6,11 @@ from typing import Final
 from offgridflow.domain.reasons import Assumption, CoverageBucket, Method, NotEstimatedReason
 from offgridflow.domain.units import Dimension
 from offgridflow.methodology import gcp_compute, gcp_storage
+from offgridflow.methodology.ai_names import model_of
 from offgridflow.methodology.demand import Demand, Machine, Memory, Tokens, Vcpu
 from offgridflow.methodology.gcp_text import OPERATIONS, Meter, Outcome, first_of, otherwise
 from offgridflow.methodology.generic_parts import (
+    CACHED_TOKENS,
     REQUESTS,
     by_size,
     hours_of,
@@ -104,6 +106,8 @@ def cluster_database(meter: Meter) -> Outcome:
 
 def cache(meter: Meter) -> Outcome:
     """Rate Memorystore by its memory; the standard tier keeps a replica, unless the SKU counts the nodes."""
+    if meter.has("backup", "persistence", "snapshot"):
+        return gcp_storage.held(meter, "gcp.gcs", "hdd", Assumption.STORAGE_MEDIUM_DEFAULT)
     if meter.has("capacity") or tb_hours_of(meter.unit, meter.period) is not None:
         gib_hours = memory_gib_hours_of(meter.unit, meter.period)
         if gib_hours is None:
@@ -164,7 +168,10 @@ def _ghz_time(meter: Meter) -> Outcome | None:
     """Rate CPU time of first-generation functions; that of the second is in vCPU-seconds, as Cloud Run's."""
     if not meter.has("cpu time") or meter.has("2nd gen"):
         return None
-    hours = vcpu_hours_of(meter.unit, meter.period)
+    if meter.unit is not None and meter.unit.dimension is Dimension.GHZ_HOURS:
+        hours: float | None = meter.unit.multiplier
+    else:
+        hours = vcpu_hours_of(meter.unit, meter.period)
     if hours is None:
         return unknown_unit(meter.sku.consumed_unit, "CPU time")
     ghz = meter.factors.coefficient("gcp_functions_ghz_per_vcpu").central
@@ -209,7 +216,7 @@ def pipelines(meter: Meter) -> Outcome:
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, meter.name)
     if meter.has("licensing fee"):
         return refuse(NotEstimatedReason.SURCHARGE, "fee on machines that have their own SKUs")
-    if meter.has("local disk", "shuffle storage"):
+    if meter.has("local disk", "local storage", "shuffle storage"):
         return gcp_storage.held(meter, "gcp.pd", "ssd" if meter.has("ssd") else "hdd")
     return first_of(meter, (gcp_compute.gpu, gcp_compute.cores_and_memory, operations)) or otherwise(meter)
 
@@ -246,15 +253,14 @@ def learning(meter: Meter) -> Outcome:
 
 
 def _language_model(meter: Meter) -> Outcome | None:
+    if meter.has("provisioned throughput", "gsu"):
+        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "provisioned throughput")
     match = _MODEL.search(meter.text)
     if match is None:
         return None
-    if meter.has("provisioned", "gsu"):
-        return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "provisioned throughput")
     if meter.has("storage"):
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "a cache holds tokens over time; none is computed")
-    words = _MODEL_WORD.findall(match[2])
-    model = "-".join([match[1], *words])
+    model = model_of(meter.text) or _named(meter, match)
     tokens = _token_count(meter)
     if tokens is None:
         return unknown_unit(meter.sku.consumed_unit, "tokens or characters")
@@ -263,10 +269,20 @@ def _language_model(meter: Meter) -> Outcome | None:
     return _tokens(meter, model, *tokens)
 
 
+def _named(meter: Meter, match: re.Match[str]) -> str:
+    """Return the model by the words of its name; one that is a preview may be called so only by the factor set."""
+    plain = "-".join([match[1], *_MODEL_WORD.findall(match[2])])
+    preview = f"{plain}-preview"
+    is_preview = meter.factors.ai_model("gcp", plain) is None and meter.factors.ai_model("gcp", preview) is not None
+    return preview if is_preview else plain
+
+
 def _tokens(meter: Meter, model: str, count: float, marks: tuple[Assumption, ...]) -> Outcome:
+    if meter.has("cach"):
+        return CACHED_TOKENS
     if meter.has("output", "response"):
         return Demand(Method.AI_TOKENS, (Tokens(model, 0.0, count),), marks)
-    if meter.has("input", "prompt", "cach"):
+    if meter.has("input", "prompt"):
         return Demand(Method.AI_TOKENS, (Tokens(model, count, 0.0),), marks)
     return refuse(NotEstimatedReason.UNKNOWN_METER, f"input or output is not told: {meter.name}")
 

@@ -33,13 +33,14 @@ def disks(meter: Meter) -> Outcome | None:
     """Rate persistent disks, Hyperdisk, local SSD, snapshots and images of Compute Engine."""
     if meter.has("snapshot", "storage image", "machine image", "instant snapshot"):
         return held(meter, "gcp.snapshot", "hdd", Assumption.STORAGE_MEDIUM_DEFAULT)
-    if meter.has("iops", "throughput"):
+    if meter.has("iops", "throughput") and not meter.has("hyperdisk throughput capacity"):
         return refuse(NotEstimatedReason.CAPACITY_NOT_METERED, "performance of a disk whose capacity is rated")
     if meter.has("local storage", "local ssd"):
         return held(meter, "gcp.local_ssd", "ssd")
     if not meter.has("pd capacity", " pd ", "hyperdisk", "persistent disk"):
         return None
-    medium = "ssd" if meter.has("ssd", "balanced", "extreme", "hyperdisk") else "hdd"
+    is_fast = meter.has("ssd", "balanced", "extreme", "hyperdisk") and not meter.has("hyperdisk throughput")
+    medium = "ssd" if is_fast else "hdd"
     regional = meter.has("regional", "high availability")
     return held(meter, "gcp.pd_regional" if regional else "gcp.pd", medium)
 

@@ -18,6 +18,8 @@ LARGEST_SIZE: Final = 1e6
 """No machine has as many vCPUs, GiB or accelerators."""
 
 REQUESTS: Final = NotRated(NotEstimatedReason.REQUEST_PRICED, "priced by request or operation")
+CACHED_TOKENS: Final = NotRated(NotEstimatedReason.CAPACITY_NOT_METERED, "tokens read from a cache")
+"""What was computed once and kept runs no prefill again."""
 
 
 def refuse(reason: NotEstimatedReason, detail: str) -> NotRated:

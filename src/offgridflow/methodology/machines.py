@@ -21,6 +21,11 @@ _GCP: Final = re.compile(r"(?:db-)?([a-z]\d[a-z]?)-[a-z]+-(\d{1,4})(?:-[a-z0-9]+
 _AWS_SIZES: Final = {"nano": 1.0, "micro": 1.0, "small": 1.0, "medium": 1.0, "large": 2.0, "xlarge": 4.0}
 _AWS_TIMES: Final = re.compile(r"(\d{1,3})xlarge")
 _MOST_VCPU: Final = 2048.0
+_WITH_CARDS: Final = {
+    "aws": re.compile(r"(?:p|g|gr|trn|inf|dl|f|vt)\d[a-z0-9-]*\..+"),
+    "azure": re.compile(r"(?:standard_)?n[cdgvp]\d.*"),
+}
+"""Names of machines with accelerators: of an unknown one the processor alone would be the least part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,18 @@ def vcpu_of_name(provider: str, instance_type: str) -> float | None:
     return None
 
 
+def has_cards(provider: str, instance_type: str) -> bool:
+    """Return whether a machine's name says that it has accelerators.
+
+    >>> has_cards("aws", "p9.48xlarge"), has_cards("azure", "Standard_NC128ds_xl_RTXPRO6000BSE_v6")
+    (True, True)
+    >>> has_cards("aws", "i9.large"), has_cards("azure", "Standard_D4s_v9")
+    (False, False)
+    """
+    pattern = _WITH_CARDS.get(provider)
+    return pattern is not None and pattern.fullmatch(instance_type.strip().lower()) is not None
+
+
 def fallback_of(wanted: Machine, provider: str, factors: FactorSet) -> Fallback | NotRated:
     """Return what stands for a machine that the catalogue lacks, by family, by vCPU, by the service's median."""
     family = family_of(provider, wanted.instance_type)
@@ -69,6 +86,8 @@ def fallback_of(wanted: Machine, provider: str, factors: FactorSet) -> Fallback 
         vcpu = leaf(vcpu, TermKind.BILL, f"vCPUs that the name {wanted.instance_type} tells", "vCPU")
     size = Assumption.VCPU_FROM_BILL if from_bill is not None else Assumption.VCPU_FROM_NAME
     members = factors.family(provider, family) if family is not None else ()
+    if not members and has_cards(provider, wanted.instance_type):
+        return NotRated(NotEstimatedReason.UNKNOWN_ACCELERATOR, f"machine {wanted.instance_type}")
     if members and vcpu is not None:
         return _of_family(members, vcpu, wanted.memory_gib, size)
     if vcpu is not None:

@@ -12,7 +12,7 @@ from offgridflow.domain.identity import digest_of
 from offgridflow.domain.model import Span
 from offgridflow.domain.trace import Constant
 
-METHODOLOGY_VERSION: Final = "2026.11.4"
+METHODOLOGY_VERSION: Final = "2026.11.5"
 """Changes with every change of a formula, so that old rates stay apart from new ones."""
 
 HOURS_PER_YEAR: Final = Constant(8760.0, "hours of a year")

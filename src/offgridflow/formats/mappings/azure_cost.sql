@@ -80,6 +80,8 @@ SELECT
   unit_of_measure,
   resource_location,
   resource_id,
+  -- capacity that is held and not used is billed on the reservation itself, used capacity on the machine
+  contains(lower(resource_id), '/capacityreservations/') AS is_reserved_capacity,
   product,
   quantity AS consumed_quantity,
   CASE WHEN variant IS NULL THEN cost END AS billed_cost,
@@ -117,5 +119,6 @@ SELECT
   END AS charge_class,
   service_type AS instance_type,
   TRY_CAST(nullif(vcpus, '0') AS DOUBLE) AS vcpu,
+  CASE WHEN is_reserved_capacity THEN 'capacity_reservation' END AS deployment,
   lower(pricing_model) AS pricing_model
 FROM grouped;

@@ -91,6 +91,8 @@ SELECT
   AND pricing_quantity IS NOT NULL AS by_pricing_unit,
   region_id,
   resource_id,
+  -- Azure bills capacity that is held and not used on the reservation itself, used capacity on the machine
+  contains(lower(resource_id), '/capacityreservations/') AS is_reserved_capacity,
   billing_currency,
   charge_category,
   commitment_discount_status,
@@ -145,6 +147,7 @@ SELECT
   TRY_CAST(core_count AS DOUBLE) AS vcpu,
   TRY_CAST(regexp_extract(memory_size, '^[0-9.]+') AS DOUBLE) AS memory_gib,
   TRY_CAST(gpu_count AS DOUBLE) AS gpu,
+  CASE WHEN is_reserved_capacity THEN 'capacity_reservation' END AS deployment,
   storage_class,
   redundancy,
   nullif(

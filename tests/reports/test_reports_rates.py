@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import cast
 
 import duckdb
 import pytest
@@ -83,8 +84,8 @@ def test_without_estimates_there_is_no_sensitivity(empty: Con) -> None:
 
 
 def flat(sku: Sku, month: Month) -> Rate:
-    """Rate everything but the unknown region at 1 kg per unit, in Stockholm at 0.25 kg."""
-    unknown = sku.region_id is None
+    """Rate everything but unknown regions at 1 kg per unit, in Stockholm at 0.25 kg."""
+    unknown = sku.region_id in {None, "mars-1"}
     kilogram = 0.25 if sku.region_id == "eu-north-1" else 1.0
     return Rate(
         rate_id=f"{sku.region_id}",
@@ -135,6 +136,36 @@ def test_what_if_shows_the_difference_that_the_change_alone_makes(mixed: Con) ->
     assert virginia["energy_kwh_difference"] == 0
     assert unknown["total_kgco2e_difference"] is None
     assert found.changed_skus == 1
+
+
+def test_use_that_would_have_no_rate_is_no_saving(mixed: Con, make_row: MakeRow, add: Add) -> None:
+    """Three units moved to where nothing is known: no total after, no difference, and how much is missing, and why."""
+    add(mixed, make_row(kg=9.0, kwh=9.0, region_id="eu-west-1", consumed_quantity=Decimal(2)))
+    found = what_if(mixed, flat, Swap(region=("us-east-1", "mars-1")), ["region_id"])
+    rows = {row["region_id"]: row for row in found.rows()}
+    lost = rows["us-east-1"]
+    assert (lost["total_kgco2e_before"], lost["total_kgco2e_without_rate"]) == (3, 3)
+    for name in ("total_kgco2e", "energy_kwh"):
+        assert (lost[f"{name}_after"], lost[f"{name}_difference"]) == (None, None)
+    assert (rows["eu-west-1"]["total_kgco2e_difference"], rows["eu-west-1"]["total_kgco2e_without_rate"]) == (0, 0)
+    told = found.to_json()
+    total = cast("dict[str, object]", told["impact_total"])
+    assert (total["total_kgco2e_before"], total["total_kgco2e_after"]) == (5, None)
+    assert (total["total_kgco2e_difference"], total["total_kgco2e_without_rate"]) == (None, 3)
+    assert told["without_rate"] == [{"reason": "unknown_region", "skus": 1, "total_kgco2e_before": 3}]
+    assert [move.rate_reason for move in found.moves] == ["unknown_region"]
+
+
+def test_use_that_gains_a_rate_is_no_increase(mixed: Con) -> None:
+    """Where only the change makes use known, both totals stand and their difference does not."""
+    found = what_if(mixed, flat, Swap(region=("*", "eu-north-1")), ["region_id"])
+    rows = {row["region_id"]: row for row in found.rows()}
+    assert rows["us-east-1"]["total_kgco2e_difference"] == Decimal("-2.25")
+    assert rows[None]["total_kgco2e_after"] == Decimal("0.25")
+    total = cast("dict[str, object]", found.to_json()["impact_total"])
+    assert (total["total_kgco2e_before"], total["total_kgco2e_after"]) == (3, 1)
+    assert total["total_kgco2e_difference"] is None
+    assert found.without_rate == ()
 
 
 def test_an_empty_ledger_can_be_rated(empty: Con) -> None:

@@ -148,6 +148,9 @@ def test_a_what_if_shows_cost_as_it_shows_carbon(site: ApiClient) -> None:
     priced = [move for move in api["moves"] if move["unit_price"] is not None]
     assert [move["price_basis"] for move in priced] == ["paid"]
     assert f"{priced[0]['cost_after']:.2f}" in moved
+    lost = site.get("/whatif?region=us-east-1&new_region=mars-1&by=region_id&from=2025-06&to=2025-06").text
+    assert "has no rate after the change: unknown region" in lost
+    assert "the difference is unknown" in lost
     nothing = site.get("/whatif?region=nowhere&new_region=eu-north-1").text
     assert "No SKU of this view fits the change." in nothing
 

@@ -147,11 +147,13 @@ class Explained(Answer):
 class Compared(Answer):
     """Totals before and after a change, both rated with today's factors and settings.
 
+    Totals that lack use without a rate after the change are null; `without_rate` says how much use, and why.
     Each move says how its price was found (`price_basis`), and of a price list where it stands (`price_source`).
     """
 
     rows: list[Row]
     impact_total: Row
+    without_rate: list[Row]
     changed_skus: int
     ledger_version: int
 

@@ -50,6 +50,8 @@ class Move:
     cost_before: Decimal | None
     cost_after: Decimal | None
     price: Price | None
+    rate_reason: str | None = None
+    """Why what it becomes has no rate, where it has one now."""
 
     @property
     def reason(self) -> str | None:
@@ -77,6 +79,7 @@ class Move:
             "price_observations": price and price.observations,
             "price_source": price and price.source,
             "reason": self.reason,
+            "rate_reason": self.rate_reason,
         }
 
 
@@ -116,8 +119,17 @@ def cost_row(row: Mapping[str, Any]) -> Row:
     }
 
 
-def moves(con: "duckdb.DuckDBPyConnection", scope: Scope, moved: Sequence[Changed], prices: Prices) -> tuple[Move, ...]:
-    """Return the SKUs that change with their money, months added, the dearest first."""
+def moves(
+    con: "duckdb.DuckDBPyConnection",
+    scope: Scope,
+    moved: Sequence[Changed],
+    prices: Prices,
+    without_rate: Mapping[int, str],
+) -> tuple[Move, ...]:
+    """Return the SKUs that change with their money, months added, the dearest first.
+
+    ``without_rate`` says by key why what a SKU becomes has no rate.
+    """
     condition, values = scope.where("usage")
     sql = f"SELECT moved_key, billing_currency, {_MONEY} FROM {MOVED} WHERE {condition} AND is_moved GROUP BY ALL"
     changed = {sku.key: sku for sku in moved}
@@ -133,6 +145,7 @@ def moves(con: "duckdb.DuckDBPyConnection", scope: Scope, moved: Sequence[Change
             _added(row["cost"] for row in rows),
             _added(row["later"] for row in rows) if all(row["rows_without_price"] == 0 for row in rows) else None,
             prices.of(after, currency),
+            next((why for row in rows if (why := without_rate.get(row["moved_key"])) is not None), None),
         )
         for (before, after, currency), rows in sums.items()
     ]

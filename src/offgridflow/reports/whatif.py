@@ -13,7 +13,7 @@ from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.model import ACTIVITY_COLUMNS, PARTITION_COLUMNS, SKU_COLUMNS, USAGE, Rate, Sku
 from offgridflow.domain.periods import Month
 from offgridflow.domain.rated import card_of, insert_of, rate_values, rated_rows
-from offgridflow.reports.figures import Row, difference
+from offgridflow.reports.figures import Row
 from offgridflow.reports.moved import MOVED, Changed, Move, cost_row, costs, fill_moved, moves
 from offgridflow.reports.price_list import PriceList
 from offgridflow.reports.prices import NO_PRICES, PRICE_MEANINGS, paid
@@ -21,6 +21,7 @@ from offgridflow.reports.records import records, sku_of
 from offgridflow.reports.scope import MONTH_SQL, Filters, scope_of
 from offgridflow.reports.swap import Change, unchanged
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
+from offgridflow.reports.unrated import compared, fill_one_sided, one_sided, reasons, together
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,6 +37,13 @@ def rerate(con: "duckdb.DuckDBPyConnection", rate_of: RateFunction, change: Chan
 
     Money, lines and excluded rows stay as they are; a usage row without a known, non-negative quantity has no impact.
     """
+    skus = _skus(con, change)
+    _show(con, skus, (rate_of(sku.after, sku.month) for sku in skus))
+    return skus
+
+
+def _skus(con: "duckdb.DuckDBPyConnection", change: Change) -> tuple[Changed, ...]:
+    """Return the SKUs of usage, each with what it becomes."""
     rows = records(
         con,
         f"SELECT {_COLUMNS}, {_KEY} AS key, {MONTH_SQL} AS month, list(DISTINCT billing_currency) AS currencies "
@@ -44,10 +52,13 @@ def rerate(con: "duckdb.DuckDBPyConnection", rate_of: RateFunction, change: Chan
     if len({row["key"] for row in rows}) != len(rows):
         sentence = "Two SKUs of the ledger have the same 64-bit hash, so that they cannot be rated anew together."
         raise LedgerError(sentence, action="Narrow the question, and report this with the version of DuckDB.")
-    skus = [_changed(row, change) for row in rows]
-    _fill_card(con, ((sku.key, rate_of(sku.after, sku.month)) for sku in skus))
+    return tuple(_changed(row, change) for row in rows)
+
+
+def _show(con: "duckdb.DuckDBPyConnection", skus: Iterable[Changed], rates: Iterable[Rate]) -> None:
+    """Make the view of the rows under these rates, one for each SKU."""
+    _fill_card(con, ((sku.key, rate) for sku, rate in zip(skus, rates, strict=True)))
     con.execute(f"CREATE OR REPLACE TEMP VIEW {RERATED} AS {_VIEW}")
-    return tuple(skus)
 
 
 def _changed(row: Mapping[str, Any], change: Change) -> Changed:
@@ -61,7 +72,8 @@ class WhatIf:
     """Two reports over the same rows. ``changed_skus`` counts the SKUs that the change fitted.
 
     ``costs`` has one line per group and currency, then ``cost_total`` one per currency; ``moves`` are the SKUs that
-    change, the dearest first, at most MOST_MOVES.
+    change, the dearest first, at most MOST_MOVES. ``one_sided`` is the use that only one side rates, per group and
+    currency, ``without_rate`` why it has no rate after.
     """
 
     before: Report
@@ -70,6 +82,8 @@ class WhatIf:
     costs: Mapping[tuple[object, ...], Row]
     cost_total: tuple[Row, ...]
     moves: tuple[Move, ...]
+    one_sided: Mapping[tuple[object, ...], Row]
+    without_rate: tuple[Row, ...]
 
     def rows(self) -> list[Row]:
         """Return per group the totals before and after, and the difference where both are known."""
@@ -78,28 +92,22 @@ class WhatIf:
         found: list[Row] = []
         for row in self.before.rows:
             cell = tuple(row[key] for key in keys)
-            found.append(_compared(keys, row, after[cell]) | self.costs[cell])
+            found.append(compared(keys, row, after[cell], self.one_sided.get(cell)) | self.costs[cell])
         return found
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON shape."""
         return {
             "rows": self.rows(),
-            "impact_total": _compared((), self.before.impact_total, self.after.impact_total),
+            "impact_total": compared(
+                (), self.before.impact_total, self.after.impact_total, together(self.one_sided.values())
+            ),
             "cost_total": list(self.cost_total),
             "changed_skus": self.changed_skus,
+            "without_rate": list(self.without_rate),
             "moves": [move.to_json() for move in self.moves],
             "meanings": dict(PRICE_MEANINGS),
         }
-
-
-def _compared(keys: Iterable[str], before: Row, after: Row) -> Row:
-    row: Row = {key: before[key] for key in keys}
-    for name in ("energy_kwh", "total_kgco2e"):
-        old, new = before[name], after[name]
-        row |= {f"{name}_before": old, f"{name}_after": new}
-        row[f"{name}_difference"] = difference(new, old)
-    return row
 
 
 def what_if(  # noqa: PLR0913  a report's question and the change
@@ -118,10 +126,18 @@ def what_if(  # noqa: PLR0913  a report's question and the change
 
     Both sides are rated by ``rate_of``, so that the difference comes from the change alone. The price of what a SKU
     becomes is what this ledger paid for it, in any month and account that ``con`` shows, else that of ``listed``.
+    Where a SKU has a rate on one side only, the totals that it is part of are unknown.
     """
-    rerate(con, rate_of)
+    skus = _skus(con, change)
+    now = [rate_of(sku.before, sku.month) for sku in skus]
+    then = [rate_of(sku.after, sku.month) if sku.is_moved else rate for sku, rate in zip(skus, now, strict=True)]
+    _show(con, skus, now)
     before = report(con, by, date_from, date_to, where, provenance=provenance, view=RERATED)
-    moved = [sku for sku in rerate(con, rate_of, change) if sku.is_moved]
+    why = fill_one_sided(con, skus, now, then)
+    rows = scope_of(date_from, date_to, where or {}, RERATED)
+    missing, without_rate = one_sided(con, rows, before.keys), reasons(con, rows)
+    _show(con, skus, then)
+    moved = [sku for sku in skus if sku.is_moved]
     after = report(con, by, date_from, date_to, where, provenance=provenance, view=RERATED)
     prices = paid(con, listed=listed) if moved else NO_PRICES
     fill_moved(con, moved, prices)
@@ -132,7 +148,8 @@ def what_if(  # noqa: PLR0913  a report's question and the change
     }
     total = tuple({"billing_currency": row["billing_currency"], **cost_row(row)} for row in costs(con, scope, ()))
     count = len({sku.before for sku in moved})
-    return WhatIf(before, after, count, cells, total, moves(con, scope, moved, prices))
+    moving = moves(con, scope, moved, prices, why)
+    return WhatIf(before, after, count, cells, total, moving, missing, without_rate)
 
 
 # SQL ----------------------------------------------------------------------------------------------------------------

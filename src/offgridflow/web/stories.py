@@ -211,6 +211,7 @@ def whatif_story(context: "Context", edition: "Edition", view: View, change: Cha
             "mass": mass,
             "overall": _overall(overall if isinstance(overall, Mapping) else {}),
             "costs": [_cost(row) for row in found.cost_total if row["cost_moved"]],
+            "without_rate": [_without_rate(row, mass) for row in found.without_rate],
             "moves": moves,
             "more_moves": max(len(found.moves) - MOST_MOVES, 0),
             "rows": [_compared(key, row, mass, largest) for row in rows if _changes(row)],
@@ -249,9 +250,20 @@ def _overall(row: Mapping[str, object]) -> dict[str, Any]:
         "difference": _signed(mass, row["total_kgco2e_difference"]),
         "percent": _percent(row),
         "direction": _direction(row["total_kgco2e_difference"]),
+        "is_known": row["total_kgco2e_difference"] is not None,
         "energy_unit": energy.unit,
         "energy_before": energy.write(row["energy_kwh_before"]),
         "energy_after": energy.write(row["energy_kwh_after"]),
+    }
+
+
+def _without_rate(row: Mapping[str, object], mass: words.Scale) -> dict[str, str]:
+    """Return how much use has no rate after the change, in SKUs and carbon now, and why."""
+    reason = words.sentence(str(row["reason"])).lower()
+    return {
+        "reason": reason,
+        "skus": words.count(row["skus"]),
+        "mass": f"{mass.write(row['total_kgco2e_before'])} {mass.unit}",
     }
 
 
@@ -296,7 +308,10 @@ def _meanings(moves: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 def _changes(row: Mapping[str, object]) -> bool:
     """Return whether a row has anything that the change touches."""
-    return bool(row["cost_moved"]) or row["total_kgco2e_difference"] not in {None, 0}
+    return bool(row["cost_moved"] or row["total_kgco2e_without_rate"]) or row["total_kgco2e_difference"] not in {
+        None,
+        0,
+    }
 
 
 def _money_direction(before: object, after: object) -> str:

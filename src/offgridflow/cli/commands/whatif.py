@@ -106,10 +106,20 @@ def answer_of(found: WhatIf) -> Answer:
         Column("", "billing_currency"),
     )
     notes = [f"{found.changed_skus:,} SKUs change. Both sides are rated with today's factors and settings."]
+    if not found.changed_skus:
+        notes = ["No SKU of this view fits the change: is the old name written as explain shows it?"]
+    notes += [_without_rate(row) for row in found.without_rate]
     tables = [Table("What if, in kgCO2e and money", columns, rows, notes=[*notes, *_told(found)])]
     if found.moves:
         tables.append(_moves(found))
     return Answer(found.to_json(), rows, tables)
+
+
+def _without_rate(row: Mapping[str, object]) -> str:
+    """Say how much use the change leaves without a rate, and why."""
+    kg, skus = people.figure(row["total_kgco2e_before"]), people.count(row["skus"])
+    sentence = f"Use of {kg} kgCO2e ({skus} SKUs) has no rate after the change"
+    return f"{sentence}, so that totals with it are unknown: {row['reason']}."
 
 
 def _told(found: WhatIf) -> list[str]:

@@ -1,0 +1,98 @@
+"""What a change leaves without a rate: use that has a rate before it and none after, or the other way about.
+
+A total that such use is missing from is no total: it is unknown, with the use that is missing beside it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, Rate
+from offgridflow.reports.figures import Row, difference
+from offgridflow.reports.records import records
+from offgridflow.reports.scope import MONTH_SQL, Scope, keys_of
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from offgridflow.reports.moved import Changed
+
+ONE_SIDED: Final = "one_sided"
+"""The temporary table of SKUs that only one side rates: key, and why the side after does not (null: it does)."""
+
+Cell = tuple[object, ...]
+
+
+def fill_one_sided(
+    con: "duckdb.DuckDBPyConnection", skus: Iterable["Changed"], now: Iterable[Rate], then: Iterable[Rate]
+) -> Mapping[int, str]:
+    """Make the table ONE_SIDED; return by key why a SKU that is rated now would not be."""
+    found: dict[int, str | None] = {}
+    for sku, old, new in zip(skus, now, then, strict=True):
+        if (old.total_kgco2e is None) != (new.total_kgco2e is None):
+            found[sku.key] = None if new.reason is None else new.reason.value
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {ONE_SIDED} (one_key UBIGINT, why VARCHAR)")
+    if found:
+        con.execute(f"INSERT INTO {ONE_SIDED} SELECT unnest(?::UBIGINT[]), unnest(?::VARCHAR[])", _columns(found))
+    return {key: why for key, why in found.items() if why is not None}
+
+
+def _columns(found: Mapping[int, str | None]) -> list[list[object]]:
+    return [list(found), list(found.values())]
+
+
+def one_sided(con: "duckdb.DuckDBPyConnection", scope: Scope, by: Sequence[str]) -> dict[Cell, Row]:
+    """Return per group and currency the kg now of use without a rate after, and how many rows only one side rates."""
+    keys = keys_of(by)
+    condition, values = scope.where("usage")
+    selected = "".join(f'{key.sql} AS "{key.name}", ' for key in keys)
+    bound = [value for key in keys for value in key.parameters]
+    sql = f"SELECT {selected}billing_currency, {_SUMS} FROM {scope.view} {_JOIN} WHERE {condition} GROUP BY ALL"
+    names = (*(key.name for key in keys), "billing_currency")
+    return {tuple(row[name] for name in names): row for row in records(con, sql, [*bound, *values])}
+
+
+def reasons(con: "duckdb.DuckDBPyConnection", scope: Scope) -> tuple[Row, ...]:
+    """Return why use has no rate after the change, with its SKUs and kg now, the largest first."""
+    condition, values = scope.where("usage")
+    sql = (
+        f"SELECT why AS reason, count(DISTINCT hash({_SKU})) AS skus, "
+        f"sum(total_kgco2e::{DECIMAL}) AS total_kgco2e_before "
+        f"FROM {scope.view} {_JOIN} WHERE {condition} AND why IS NOT NULL AND total_kgco2e IS NOT NULL "
+        f"GROUP BY ALL ORDER BY total_kgco2e_before DESC, reason"
+    )
+    return tuple(records(con, sql, values))
+
+
+def compared(keys: Iterable[str], before: Row, after: Row, missing: Row | None) -> Row:
+    """Return both sides and their difference; unknown where use is missing on a side (``missing`` of one_sided)."""
+    lost, gained = (0, 0) if missing is None else (missing["lost"], missing["gained"])
+    row: Row = {key: before[key] for key in keys}
+    for name in ("energy_kwh", "total_kgco2e"):
+        old, new = before[name], None if lost else after[name]
+        row |= {f"{name}_before": old, f"{name}_after": new}
+        row[f"{name}_difference"] = None if gained else difference(new, old)
+    row["total_kgco2e_without_rate"] = (missing and missing["lost_kgco2e"]) or Decimal(0)
+    return row
+
+
+def together(cells: Iterable[Row]) -> Row:
+    """Return the sums over all groups and currencies, in the shape of one of them."""
+    found: Row = {"lost": 0, "gained": 0, "lost_kgco2e": Decimal(0)}
+    for cell in cells:
+        for name, value in found.items():
+            more = cell[name]
+            if isinstance(value, int | Decimal) and isinstance(more, int | Decimal):
+                found[name] = value + more
+    return found
+
+
+# SQL ----------------------------------------------------------------------------------------------------------------
+
+_SKU: Final = ", ".join(SKU_COLUMNS)
+_JOIN: Final = f"JOIN {ONE_SIDED} ON one_key = hash({_SKU}, {MONTH_SQL})"
+_SUMS: Final = (
+    f"sum(total_kgco2e::{DECIMAL}) FILTER (why IS NOT NULL) AS lost_kgco2e, "
+    "count(*) FILTER (why IS NOT NULL AND total_kgco2e IS NOT NULL) AS lost, "
+    "count(*) FILTER (why IS NULL AND consumed_quantity >= 0) AS gained"
+)

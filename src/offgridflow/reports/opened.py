@@ -11,6 +11,7 @@ from arro3.core import Table
 from offgridflow.domain.errors import UsageError
 from offgridflow.ledger import Ledger
 from offgridflow.reports.coverage import CoverageReport, coverage
+from offgridflow.reports.records import reading_ledger
 from offgridflow.reports.scope import Filters
 from offgridflow.reports.totals import Provenance, Report, report
 from offgridflow.reports.whatif import RERATED, RateFunction, rerate
@@ -37,7 +38,8 @@ class OpenLedger:
     def __init__(self, snapshot: "Snapshot", con: duckdb.DuckDBPyConnection) -> None:
         self.con = con
         self._snapshot = snapshot  # as long as it is held, nothing that the views read is swept from the read cache
-        snapshot.attach(con)
+        with reading_ledger():
+            snapshot.attach(con)
         self.provenance = Provenance(_factor_sets(con), snapshot.version)
 
     def report(

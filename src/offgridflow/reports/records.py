@@ -1,9 +1,11 @@
 """Rows of a query as dictionaries, and a SKU out of a row: what several reports need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from offgridflow.domain.errors import LedgerError
 from offgridflow.domain.model import SKU_COLUMNS, Sku, SkuAttributes
 from offgridflow.reports.figures import EXACT
 
@@ -12,10 +14,25 @@ if TYPE_CHECKING:
 
 
 def records(con: "duckdb.DuckDBPyConnection", sql: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-    """Run a query and return its rows by column name."""
-    cursor = con.execute(sql, list(values))
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    """Run a query and return its rows by column name. Raises LedgerError where a file cannot be read."""
+    with reading_ledger():
+        cursor = con.execute(sql, list(values))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+@contextmanager
+def reading_ledger() -> Iterator[None]:
+    """Turn what the engine says of a file that is cut, overwritten or unreadable into LedgerError."""
+    import duckdb  # noqa: PLC0415  who lends a connection has loaded it
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
+        first = str(error).strip().partition("\n")[0].rstrip(".")
+        action = "Run offgridflow verify, which names what is damaged; restore it, or ingest its period with --full."
+        sentence = f"The ledger cannot be read: {first}."
+        raise LedgerError(sentence, action=action) from error
 
 
 def sku_of(row: Mapping[str, Any]) -> Sku:

@@ -1,5 +1,6 @@
 """When something goes wrong: one sentence, what to do, a code; the right exit code; never a traceback."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -154,16 +155,17 @@ def test_a_closed_pipe_is_no_error() -> None:
 )
 @pytest.mark.parametrize("damage", ["cut", "scribbled"])
 def test_a_damaged_file_of_the_ledger_is_told_as_that(
-    command: list[str], damage: str, a_ledger: Path, capsys: Captured
+    command: list[str], damage: str, a_ledger: Path, tmp_path: Path, capsys: Captured
 ) -> None:
     """A file that is cut or overwritten ends a command with LEDGER, and the way out is ``verify``, which names it."""
-    for path in a_ledger.glob("*/**/*.parquet"):
+    ledger = shutil.copytree(a_ledger, tmp_path / "damaged")
+    for path in ledger.glob("*/**/*.parquet"):
         content = path.read_bytes()
         middle = b"\xff" * (len(content) // 2 - 8)
         path.write_bytes(content[:100] if damage == "cut" else content[:8] + middle + content[8 + len(middle) :])
     capsys.readouterr()
-    assert run([*command, "--ledger", str(a_ledger)]) == 1
+    assert run([*command, "--ledger", str(ledger)]) == 1
     lines = _error(capsys).splitlines()
     assert lines[0].startswith("Error [LEDGER]: The ledger cannot be read: ")
     assert "offgridflow verify" in lines[1]
-    assert run(["verify", "--ledger", str(a_ledger)]) == 1
+    assert run(["verify", "--ledger", str(ledger)]) == 1

@@ -28,7 +28,10 @@ def reading_ledger() -> Iterator[None]:
 
     try:
         yield
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException) as error:
+    except duckdb.Error as error:
+        files = (duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException)
+        if not isinstance(error, files) and type(error) is not duckdb.Error:  # a broken footer has no class of its own
+            raise
         first = str(error).strip().partition("\n")[0].rstrip(".")
         action = "Run offgridflow verify, which names what is damaged; restore it, or ingest its period with --full."
         sentence = f"The ledger cannot be read: {first}."

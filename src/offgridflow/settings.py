@@ -4,22 +4,37 @@ Nested names join with two underscores: ``OFFGRIDFLOW_GRAIN__PERIOD=hour``. Unkn
 error never silently means a default.
 """
 
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    TomlConfigSettingsSource,
 )
 
 from offgridflow.domain.errors import UsageError
 
 SETTINGS_FILE = "offgridflow.toml"
+_PREFIX: Final = "OFFGRIDFLOW_"
+_UNKNOWN: Final = "extra_forbidden"
+"""Pydantic's word for a key that a model does not have."""
+_NO_SETTINGS: Final = frozenset({"DEBUG", "SOAK", "FUZZ_EXAMPLES", "AXE", "AZURITE"})
+"""Variables that are no settings: one of the command line, and those of the tests."""
+_SERVICE_LINK: Final = re.compile(
+    r"(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?|(?P<address>PORT))"
+)
+"""What Kubernetes tells every container of a service whose name begins with ``offgridflow``."""
 
 
 class Strict(BaseModel):
@@ -221,7 +236,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="OFFGRIDFLOW_",
         env_nested_delimiter="__",
-        extra="ignore",
+        extra="forbid",
         frozen=True,
     )
 
@@ -253,6 +268,8 @@ def read_settings(folder: Path | None = None, **overrides: object) -> Settings:
     Raises UsageError naming the file or variable, the key and what is wrong with it.
     """
     path = (folder or Path()) / SETTINGS_FILE
+    written = _read_file(path)
+    _refuse_unknown_variables(os.environ)
 
     class FileSettings(Settings):
         """Settings with this folder's file as the lowest source."""
@@ -267,15 +284,107 @@ def read_settings(folder: Path | None = None, **overrides: object) -> Settings:
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             """Command line over environment over mounted secrets over file."""
-            return (init_settings, env_settings, file_secret_settings, TomlConfigSettingsSource(settings_cls, path))
+            return (init_settings, env_settings, file_secret_settings, InitSettingsSource(settings_cls, written))
 
     try:
         return FileSettings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        sentence = f"The setting {key} in {path} or the environment is wrong: {first['msg']}."
+        found = error.errors(include_url=False, include_input=False)
+        first = min(found, key=lambda each: each["type"] != _UNKNOWN)  # what is missing may stand there misspelt
+        raise _refusal(first, path, written) from error
+    except ValueError as error:
+        sentence = f"A variable {_PREFIX}... cannot be read: {error}."
         raise UsageError(sentence, action="Correct it; docs/settings.md lists all settings.") from error
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    """Return what the settings file says, nothing where there is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
     except ValueError as error:
         sentence = f"{path} cannot be read as TOML: {error}."
         raise UsageError(sentence, action="Correct the file.") from error
+    except OSError as error:
+        sentence = f"{path} cannot be read: {error.strerror}."
+        raise UsageError(sentence, action="Make it a file that may be read, or move it away.") from error
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    """Raise UsageError for a variable with our prefix that sets nothing."""
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix(_PREFIX)
+        if name == variable.upper() or name in _NO_SETTINGS or _is_service_link(name, environment[variable]):
+            continue
+        keys = name.lower().split("__")
+        if keys[0] in Settings.model_fields:
+            continue
+        near = _nearest_path(keys)
+        meant = f" Did you mean {_PREFIX}{'__'.join(near).upper()}?" if near else ""
+        sentence = f"The variable {variable} sets nothing: there is no setting {'.'.join(keys)}."
+        raise UsageError(sentence, action=f"Correct or unset it.{meant} docs/settings.md lists all settings.")
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    link = _SERVICE_LINK.fullmatch(name)
+    return link is not None and (link["address"] is None or "://" in value)
+
+
+def _refusal(found: ErrorDetails, path: Path, written: Mapping[str, Any]) -> UsageError:
+    """Return the error for what is wrong with one key: who said it, and the key that was meant, if one is near."""
+    keys = [str(part) for part in found["loc"]]
+    key, where = ".".join(keys), _said_in(keys, path, written)
+    if found["type"] != _UNKNOWN:
+        sentence = f"The setting {key} in {where} is wrong: {found['msg']}."
+        return UsageError(sentence, action="Correct it; docs/settings.md lists all settings.")
+    near = _nearest_path([part for part in keys if not part.isdigit()])
+    meant = f" Did you mean {'.'.join(near)}?" if near else ""
+    sentence = f"There is no setting {key}, which stands in {where}."
+    return UsageError(sentence, action=f"Correct it.{meant} docs/settings.md lists all settings.")
+
+
+def _said_in(keys: Sequence[str], path: Path, written: Mapping[str, Any]) -> str:
+    """Return the variable or the file that said a key, both where neither can be told."""
+    variables = [variable for variable in os.environ if variable.upper() == _PREFIX + "__".join(keys).upper()]
+    if variables:
+        return f"the variable {variables[0]}"
+    place: object = written
+    for part in keys:
+        place = place.get(part, place) if isinstance(place, Mapping) else place
+    return f"{path} or the environment" if place is written else str(path)
+
+
+def _nearest_path(keys: Sequence[str]) -> list[str] | None:
+    """Return the path of the known setting that a wrong one may mean, None where none is near.
+
+    >>> _nearest_path(["grian", "period"])
+    ['grain', 'period']
+    >>> _nearest_path(["source", "acme"])
+    ['sources', 'acme']
+    """
+    whole = ["__".join(path) for path in _paths(Settings)]
+    tops = list(Settings.model_fields)
+    for known, wrong, cutoff in ((whole, "__".join(keys), 0.8), (tops, keys[0], 0.6), (whole, "__".join(keys), 0.6)):
+        near = get_close_matches(wrong, known, 1, cutoff)
+        if near and known is tops and near[0] != keys[0]:
+            return [near[0], *keys[1:]]
+        if near and known is whole:
+            return near[0].split("__")
+    return None
+
+
+def _paths(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every key of a model and of those within it."""
+    for name, known in model.model_fields.items():
+        inner = [each for each in _types(known.annotation) if isinstance(each, type) and issubclass(each, BaseModel)]
+        if not inner:
+            yield (name,)
+        for each in inner:
+            yield from ((name, *path) for path in _paths(each))
+
+
+def _types(annotation: object) -> Iterator[object]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _types(part)

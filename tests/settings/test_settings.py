@@ -58,6 +58,70 @@ def test_what_is_not_toml_is_refused_with_the_file(tmp_path: Path) -> None:
         read_settings(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "key", "meant"),
+    [
+        ('[grian]\nperiod = "hour"\n', "grian", "grain"),
+        ('[source.acme]\ntype = "aws_cur"\n', "source", "sources"),
+        ('cache_foldr = "x"\n', "cache_foldr", "cache_folder"),
+        ('[grain]\nperoid = "day"\n', "grain.peroid", "grain.period"),
+        ('[[methodology.rates]]\nprovidr = "aws"\n', "methodology.rates.0.providr", "methodology.rates.provider"),
+    ],
+)
+def test_an_unknown_key_of_the_file_is_refused_with_the_nearest_one(
+    tmp_path: Path, text: str, key: str, meant: str
+) -> None:
+    """A key that sets nothing, at the top or below, is refused with the file, the key and the one that it may mean."""
+    (tmp_path / SETTINGS_FILE).write_text(text)
+    with pytest.raises(UsageError) as raised:
+        read_settings(tmp_path)
+    assert raised.value.sentence == f"There is no setting {key}, which stands in {tmp_path / SETTINGS_FILE}."
+    assert f"Did you mean {meant}?" in raised.value.action
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("OFFGRIDFLOW_GRAINN__PERIOD", "OFFGRIDFLOW_GRAIN__PERIOD"),
+        ("OFFGRIDFLOW_GRAIN_PERIOD", "OFFGRIDFLOW_GRAIN__PERIOD"),
+        ("OFFGRIDFLOW_SOURCE__ACME__TYPE", "OFFGRIDFLOW_SOURCES__ACME__TYPE"),
+        ("OFFGRIDFLOW_API_PORT", "OFFGRIDFLOW_API__PORT"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+) -> None:
+    """A variable with our prefix that sets nothing is refused by its name, with the one that it may mean."""
+    monkeypatch.setenv(variable, "8390")
+    with pytest.raises(UsageError, match=variable) as raised:
+        read_settings(tmp_path)
+    assert f"Did you mean {meant}?" in raised.value.action
+
+
+def test_a_wrong_value_names_the_variable_that_said_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a wrong value in the environment the variable is named, not the file that says something else."""
+    (tmp_path / SETTINGS_FILE).write_text('[grain]\nperiod = "hour"\n')
+    monkeypatch.setenv("OFFGRIDFLOW_GRAIN__PERIOD", "week")
+    with pytest.raises(UsageError, match="in the variable OFFGRIDFLOW_GRAIN__PERIOD is wrong"):
+        read_settings(tmp_path)
+
+
+def test_every_variable_that_something_reads_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable that the sources, tests and tools read is refused as an unknown setting, nor Kubernetes' links."""
+    read = re.compile(r"(?:environ(?:\.get\(|\[)|_VARIABLE: Final = )\s*\"OFFGRIDFLOW_(\w+)\"")
+    found = {
+        name
+        for folder in ("src", "tests", "tools", "bench")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in read.findall(path.read_text(encoding="utf-8"))
+    }
+    assert found >= {"DEBUG", "SOAK", "FUZZ_EXAMPLES", "AXE", "AZURITE"}
+    links = {"SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8390_TCP", "PORT_8390_TCP_ADDR"}
+    for name in found | links | {"WORKER_SERVICE_HOST", "WORKER_PORT_80_TCP_PROTO"}:
+        monkeypatch.setenv(f"OFFGRIDFLOW_{name}", "tcp://10.0.0.1:8390")
+    assert read_settings(tmp_path).grain.period == "day"
+
+
 def _keys(model: type[BaseModel], prefix: str = "") -> set[str]:
     keys: set[str] = set()
     for name, field in model.model_fields.items():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from offgridflow.cloud.events import Alerted, Event, Lagged, PeriodDone
+from offgridflow.cloud.events import Alerted, Ended, Event, Lagged, PeriodDone
 from offgridflow.domain.errors import UsageError
 from offgridflow.pipeline.alerts import Alert, AlertKind, Figures, compare, stale, with_months_before
 from offgridflow.pipeline.alerts_webhook import SIGNATURE_HEADER, Webhook, networks_of, signature
@@ -246,6 +246,29 @@ def test_an_alert_waits_until_it_is_taken_and_comes_once(tmp_path: Path) -> None
     for _ in range(20):
         send_unsent(store, receiver, lambda: LATER)
     assert receiver.tries == 8
+
+
+def test_spans_end_with_the_status_of_their_result(tmp_path: Path) -> None:
+    """What a trace and the log say of a run and its deliveries is what the run reports: ok, partial or failed."""
+    twin = Twin("a", "1", random.Random(1))  # noqa: S311 - never rolled
+    twin.publish("2025-01", [["0.1"]])
+    settings = Settings(sources={"a": {"type": "aws_twin"}}, cache_folder=tmp_path / "cache")
+    heard: list[Event] = []
+    errand = Errand(
+        str(tmp_path / "L"), settings, IngestOptions(), make=connect_twins({"a": twin}), listener=heard.append
+    )
+
+    def outcomes() -> list[tuple[str, str]]:
+        run_once(errand)
+        ended = [event for event in heard if isinstance(event, Ended) and event.kind in {"run", "delivery"}]
+        heard.clear()
+        return [(event.kind.value, event.outcome) for event in ended]
+
+    assert outcomes() == [("delivery", "ok"), ("run", "ok")]
+    twin.publish("2025-02", [["0.3"]], cut=True)
+    assert outcomes() == [("delivery", "failed"), ("run", "partial")]
+    del twin.months["2025-01"]
+    assert outcomes() == [("run", "failed")]
 
 
 def test_a_run_tells_what_changed(tmp_path: Path, trap: Trap) -> None:

@@ -1,12 +1,16 @@
 """Laws of runs: what is noted, what is held and until when, what stops whom."""
 
+import io
+import json
+import logging
 import os
 import random
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +19,7 @@ import pytest
 from offgridflow.cloud.codes import ErrorClass
 from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.errors import Failure, error_of
+from offgridflow.cloud.logs import LOGGER_NAME, JsonFormatter
 from offgridflow.domain.errors import InputError, LedgerError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.pipeline.failures import RetryClass, retry_class_of
 from offgridflow.pipeline.journal import settings_digest
@@ -126,6 +131,43 @@ def test_a_stop_lets_the_delivery_end_and_the_next_run_goes_on(stage: Stage) -> 
     assert stage.run(stop=stop) == [("a", "2025-01", "committed")]
     assert stage.operator.store.newest()[0]["stopped"]
     assert stage.run() == [("a", "2025-01", "unchanged"), ("b", "2025-01", "committed")]
+
+
+@contextmanager
+def told(level: int = logging.WARNING) -> Iterator[list[dict[str, object]]]:
+    """Give the lines of the log from a level on, as they are filled in."""
+    lines: list[dict[str, object]] = []
+    handler = logging.StreamHandler(stream := io.StringIO())
+    handler.setFormatter(JsonFormatter())
+    handler.setLevel(level)
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        lines.extend(json.loads(line) for line in stream.getvalue().splitlines())
+
+
+def test_every_failed_or_held_period_has_a_line_in_the_log(stage: Stage) -> None:
+    """One warning for each: source, period, code, class, sentence and next action; none for what went well."""
+    stage.twins["b"].publish("2025-02", [["0.3"]], cut=True)
+    stage.twins["a"].token_is_valid = False
+    with told() as lines:
+        stage.run()
+    shown = [(line["event"], line["source"], line["billing_period"], line["retry_class"]) for line in lines]
+    assert shown == [("source failed", "a", None, "auth"), ("period failed", "b", "2025-02", "content")]
+    steps = [step for step in stage.operator.store.get("latest")["steps"] if step["status"] == "failed"]
+    for line, step in zip(lines, steps, strict=True):
+        assert (line["error_code"], line["sentence"], line["action"]) == (
+            step["code"],
+            step["sentence"],
+            step["action"],
+        )
+        assert line["level"] == "warning"
+    with told() as again:
+        stage.run()
+    assert [line["event"] for line in again] == ["source held", "period held"]
 
 
 def test_a_run_whose_process_is_gone_is_interrupted(tmp_path: Path) -> None:

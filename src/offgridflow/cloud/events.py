@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 OK = "ok"
-"""Outcome of what went well; anything else is an error class or the name of an exception type."""
+"""Outcome of what went well; else an error class, the name of an exception type, or the status of a result."""
 
 
 class SpanKind(StrEnum):
@@ -145,25 +145,32 @@ def listeners(*all_of: Listener) -> Listener:
 _spans = itertools.count(1)
 
 
+@dataclass(slots=True)
+class Work:
+    """A span under way. ``outcome`` is told when it ends, unless an error ends it: failures may be results, too."""
+
+    outcome: str = OK
+
+
 @contextmanager
 def span(
     listener: Listener,
     kind: SpanKind,
     name: str,
     attributes: Mapping[str, str | int | float] | None = None,
-) -> Iterator[None]:
+) -> Iterator[Work]:
     """Tell ``listener`` that a piece of work begins and ends; what is told in between belongs to it."""
-    number = next(_spans)
+    number, work = next(_spans), Work()
     listener(Started(number, kind, name, MappingProxyType(dict(attributes or {}))))
     with ExitStack() as stack:
-        stack.push(lambda _, error, __: listener(Ended(number, kind, name, _outcome_of(error))))
-        yield
+        stack.push(lambda _, error, __: listener(Ended(number, kind, name, _outcome_of(error, work.outcome))))
+        yield work
 
 
-def _outcome_of(error: BaseException | None) -> str:
-    """Return ok, an error class, or the name of an exception type; "interrupted" is what no error is but ends it."""
+def _outcome_of(error: BaseException | None, said: str) -> str:
+    """Return what was said, an error class, or the name of an exception type; "interrupted" where no error ended it."""
     if error is None:
-        return OK
+        return said
     if not isinstance(error, Exception):
         return "interrupted"
     return str(getattr(error, "error_class", type(error).__name__))

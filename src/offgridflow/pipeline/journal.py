@@ -1,5 +1,6 @@
 """What every runner notes of a run: when it began and ended, what came of each period, what is held and let go."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from offgridflow.pipeline.model import Failure, IngestResult, PeriodResult
 from offgridflow.pipeline.period import read_back
 from offgridflow.pipeline.runs import Hold, RunStore
 
+_logger = logging.getLogger(__name__)
 _UNKNOWN = frozenset({"COMMIT_UNKNOWN"})
 _HOLDS_NOTHING = frozenset({"REPORT_DENIED"})
 """Failures of one account in an answer that is good for the others, which are to go on."""
@@ -50,9 +52,12 @@ class Journal:
     notes: list[str] = field(default_factory=list)
 
     def add(self, result: IngestResult, *, is_untried: bool = False) -> None:
-        """Note a result; ``is_untried`` where it stands for something that is held."""
+        """Note a result, and log what failed in it; ``is_untried`` where it stands for something that is held."""
         held = frozenset(range(len(result.periods))) if is_untried else frozenset()
         self.store.note(self.run_id, self.now(), result.periods, held)
+        for period in result.periods:
+            if period.error is not None:
+                _log_failure(self.run_id, period, period.error, is_held=is_untried)
         self.periods.extend(result.periods)
         self.notes.extend(result.notes)
 
@@ -66,6 +71,23 @@ class Journal:
     def result(self) -> IngestResult:
         """Everything that was noted."""
         return IngestResult(tuple(self.periods), tuple(self.notes))
+
+
+def _log_failure(run_id: str, period: PeriodResult, failure: Failure, *, is_held: bool) -> None:
+    """Log why a source or period failed or is held; not where nobody reads the log, for Python would print it raw."""
+    if not _logger.hasHandlers():
+        return
+    fields = {
+        "run_id": run_id,
+        "source": period.source,
+        "billing_period": period.billing_period,
+        "error_code": failure.code,
+        "retry_class": failure.retry_class,
+        "sentence": failure.sentence,
+        "action": failure.action,
+    }
+    what = "source" if period.billing_period is None else "period"
+    _logger.warning("%s %s", what, "held" if is_held else "failed", extra={"fields": fields})
 
 
 class SourceBook:

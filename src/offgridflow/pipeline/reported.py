@@ -75,8 +75,10 @@ def _ingest(source: _Source, delivery: ReportDelivery, gate: "Gate") -> IngestRe
     about: dict[str, str | int | float] = {"source": source.name, "provider": delivery.provider}
     try:
         where = f"{source.name} {delivery.key}"
-        with local_disk(where), span(source.run.door.listener, SpanKind.DELIVERY, where, about):
-            return _take(source, delivery)
+        with local_disk(where), span(source.run.door.listener, SpanKind.DELIVERY, where, about) as work:
+            result = _take(source, delivery)
+            work.outcome = result.status
+            return result
     except OffGridFlowError as error:
         if month is None:
             raise

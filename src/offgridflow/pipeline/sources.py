@@ -184,8 +184,11 @@ def take_delivery(run: SourceRun, connector: Connector, delivery: Delivery) -> I
     name, period = delivery.source, str(delivery.billing_period)
     about: dict[str, str | int | float] = {"source": name, "provider": delivery.provider, "parts": len(delivery.parts)}
     try:
-        with local_disk(f"{name} {period}"), span(run.door.listener, SpanKind.DELIVERY, f"{name} {period}", about):
-            return _take(run, connector, delivery)
+        where = f"{name} {period}"
+        with local_disk(where), span(run.door.listener, SpanKind.DELIVERY, where, about) as work:
+            result = _take(run, connector, delivery)
+            work.outcome = result.status
+            return result
     except OffGridFlowError as error:
         return failed_delivery(delivery, failure_of(error))
 

@@ -80,9 +80,10 @@ def _run_heard(errand: Errand, listener: Listener, stop: Stop, scheduled_for: da
     task = Task(chosen, shared, errand.origin, retry_held, scheduled_for)
     with (
         runner_of(errand, shared, store) as runner,
-        span(listener, SpanKind.RUN, errand.origin, {"sources": len(chosen)}),
+        span(listener, SpanKind.RUN, errand.origin, {"sources": len(chosen)}) as work,
     ):
         report = runner.run(task, stop)
+        work.outcome = report.result.status
     for period in report.result.periods:
         listener(PeriodDone(period.provider or "", "ingest", period.status))
     _tell(errand, shared.ledger, store, report, listener)

@@ -17,10 +17,10 @@ import pytest
 
 from offgridflow.cloud.events import Alerted, Ended, Event, Lagged, PeriodDone
 from offgridflow.domain.errors import UsageError
-from offgridflow.pipeline.alerts import Alert, AlertKind, Figures, compare, stale, with_months_before
+from offgridflow.pipeline.alerts import Alert, AlertKind, Figures, compare, failed, stale, with_months_before
 from offgridflow.pipeline.alerts_webhook import SIGNATURE_HEADER, Webhook, networks_of, signature
 from offgridflow.pipeline.freshness import Freshness
-from offgridflow.pipeline.model import IngestOptions
+from offgridflow.pipeline.model import Failure, IngestOptions, PeriodResult
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
 from offgridflow.pipeline.worker import Errand, keep, run_once, send_unsent, webhook_of
 from offgridflow.settings import AlertSettings, Settings
@@ -246,6 +246,48 @@ def test_an_alert_waits_until_it_is_taken_and_comes_once(tmp_path: Path) -> None
     for _ in range(20):
         send_unsent(store, receiver, lambda: LATER)
     assert receiver.tries == 8
+
+
+def test_a_source_that_never_delivered_is_told_and_grows_old(tmp_path: Path) -> None:
+    """An expired token is told by the first run, once for a row of failures, and the silence after its limit."""
+    twin = Twin("a", "1", random.Random(1))  # noqa: S311 - never rolled
+    twin.publish("2025-01", [["0.1"]])
+    twin.token_is_valid = False
+    settings = Settings(sources={"a": {"type": "aws_twin"}}, cache_folder=tmp_path / "cache")
+    clock, heard = [datetime(2025, 9, 1, tzinfo=UTC)], list[Event]()
+    errand = Errand(
+        str(tmp_path / "L"), settings, IngestOptions(), make=connect_twins({"a": twin}), now=lambda: clock[0],
+        listener=heard.append,
+    )  # fmt: skip
+
+    def told(hours: float) -> list[str]:
+        clock[0] += timedelta(hours=hours)
+        heard.clear()
+        run_once(errand)
+        return [event.kind for event in heard if isinstance(event, Alerted)]
+
+    assert told(0) == ["source_failed"]
+    assert told(1) == [], "held: the same row of failures"
+    assert told(25) == [], "tried again in vain: still the same"
+    assert told(48) == ["source_stale"]
+    assert [event.lag_seconds for event in heard if isinstance(event, Lagged)] == [74 * 3600]
+    twin.token_is_valid = True
+    assert told(25) == []
+    twin.token_is_valid = False
+    assert told(1) == ["source_failed"], "a new row of failures"
+
+
+def test_what_fails_in_passing_is_told_when_it_lasts() -> None:
+    """A transient failure is told only when it has failed for longer than a source may be silent."""
+    failure = Failure("PROVIDER_TRANSIENT", "It was throttled.", "", "transient")
+    results = [PeriodResult("a", None, None, None, None, "failed", error=failure)]
+
+    def told(hours: float) -> list[str]:
+        found = failed(results, {("a", None): LATER}, LATER + timedelta(hours=hours), LIMITS)
+        return [alert.sentence for alert in found]
+
+    assert told(72) == []
+    assert told(73) == ["a: It was throttled."]
 
 
 def test_spans_end_with_the_status_of_their_result(tmp_path: Path) -> None:

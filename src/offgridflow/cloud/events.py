@@ -112,7 +112,7 @@ class PeriodDone(AtProvider):
 
 @dataclass(frozen=True, slots=True)
 class Lagged(Event):
-    """How old the newest delivery of a configured source is."""
+    """How old the newest delivery of a configured source is; of one without any, its first try."""
 
     source: str
     lag_seconds: float

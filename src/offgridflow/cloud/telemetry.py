@@ -110,7 +110,9 @@ INSTRUMENTS: Final[Mapping[Metric, Instrument]] = {
         "Periods that runs are done with, by outcome",
         (Attribute.PROVIDER, Attribute.OUTCOME),
     ),
-    Metric.LAG: Instrument(Kind.GAUGE, "s", "Age of the newest delivery of a configured source", (Attribute.SOURCE,)),
+    Metric.LAG: Instrument(
+        Kind.GAUGE, "s", "Age of the newest delivery of a configured source, else of the first try", (Attribute.SOURCE,)
+    ),
     Metric.ALERTS: Instrument(Kind.COUNTER, "{alert}", "Alerts, by kind", (Attribute.KIND,)),
 }
 """Every metric; docs/cloud.md shows the same table (a test compares the two)."""

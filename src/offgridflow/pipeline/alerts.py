@@ -1,9 +1,9 @@
-"""What is worth telling somebody after a run: a stale source, less coverage, a jump of the total, more quarantine."""
+"""What is worth telling after a run: a source that failed or is stale, less coverage, a jump, more quarantine."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -13,7 +13,9 @@ from offgridflow.domain.identity import digest_of
 from offgridflow.domain.model import USAGE
 from offgridflow.domain.periods import Month
 from offgridflow.ledger import Ledger
+from offgridflow.pipeline.failures import RetryClass
 from offgridflow.pipeline.freshness import Freshness
+from offgridflow.pipeline.model import PeriodResult
 from offgridflow.settings import AlertSettings
 
 PeriodKey = tuple[str, str]
@@ -22,6 +24,7 @@ PeriodKey = tuple[str, str]
 class AlertKind(StrEnum):
     """What happened."""
 
+    SOURCE_FAILED = "source_failed"
     SOURCE_STALE = "source_stale"
     COVERAGE_FELL = "coverage_fell"
     TOTAL_JUMPED = "total_jumped"
@@ -144,8 +147,33 @@ def stale(found: Iterable[Freshness], limits: AlertSettings) -> Iterator[Alert]:
     """Yield an alert for each source that is stale; the same silence is told once. Reports come once a month."""
     for each in found:
         limit = limits.report_stale_hours if each.is_report else limits.stale_hours
-        if each.is_stale(limit) and each.committed_at is not None:
-            since = each.committed_at.isoformat(timespec="minutes")
-            sentence = f"{each.source}: nothing new since {since}, more than {limit:g} hours."
-            alert_id = digest_of([AlertKind.SOURCE_STALE.value, each.source, each.committed_at.isoformat()])[:32]
+        if each.is_stale(limit) and each.since is not None:
+            since = each.since.isoformat(timespec="minutes")
+            what = "nothing new since" if each.committed_at else "nothing came since it was first tried,"
+            sentence = f"{each.source}: {what} {since}, more than {limit:g} hours."
+            alert_id = digest_of([AlertKind.SOURCE_STALE.value, each.source, each.since.isoformat()])[:32]
             yield Alert(AlertKind.SOURCE_STALE, each.source, None, sentence, alert_id)
+
+
+def failed(
+    periods: Iterable[PeriodResult],
+    failing_since: Mapping[tuple[str, str | None], datetime],
+    now: datetime,
+    limits: AlertSettings,
+) -> Iterator[Alert]:
+    """Yield an alert for each source and period that failed or is held; the same row of failures is told once.
+
+    What fails in passing is told when it has failed for longer than a source may be silent.
+    """
+    patience = timedelta(hours=limits.stale_hours)
+    for each in periods:
+        if each.error is None or each.source is None:
+            continue
+        since = failing_since.get((each.source, each.billing_period))
+        if each.error.retry_class == RetryClass.TRANSIENT and (since is None or now - since <= patience):
+            continue
+        where = each.source if each.billing_period is None else f"{each.source} {each.billing_period}"
+        sentence = f"{where}: {each.error.sentence} {each.error.action}".rstrip()
+        begun = "" if since is None else since.isoformat()
+        fact = [AlertKind.SOURCE_FAILED.value, each.source, each.billing_period or "", each.error.code, begun]
+        yield Alert(AlertKind.SOURCE_FAILED, each.source, each.billing_period, sentence, digest_of(fact)[:32])

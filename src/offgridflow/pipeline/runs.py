@@ -49,6 +49,18 @@ _LAST_SCHEDULED: Final = """
     SELECT run_id FROM runs WHERE scheduled_for IS NOT NULL AND finished_at IS NOT NULL AND stopped = 0
     ORDER BY scheduled_for DESC LIMIT 1
 """
+_FIRST_TRIES: Final = """
+    SELECT named.value, min(runs.started_at) FROM runs, json_each(runs.options, '$.sources') AS named GROUP BY 1
+"""
+_FAILING_SINCE: Final = """
+    WITH good AS (
+        SELECT source, billing_period, max(at) AS at FROM steps WHERE status IN ('committed', 'unchanged') GROUP BY 1, 2
+        UNION ALL SELECT source, NULL, checked_at FROM checks
+    )
+    SELECT bad.source, bad.billing_period, min(bad.at) FROM steps AS bad
+    LEFT JOIN good ON good.source = bad.source AND good.billing_period IS bad.billing_period
+    WHERE bad.status IN ('failed', 'held') AND bad.source IS NOT NULL AND bad.at > coalesce(good.at, '') GROUP BY 1, 2
+"""
 KEPT: Final = timedelta(days=400)
 RUNNING: Final = "running"
 INTERRUPTED: Final = "interrupted"
@@ -181,6 +193,17 @@ class RunStore:
         """Return when the deliveries of each source were listed last."""
         with self._reading() as con:
             return {row[0]: datetime.fromisoformat(row[1]) for row in con.execute("SELECT * FROM checks")}
+
+    def first_tries(self) -> dict[str, datetime]:
+        """Return when the first run that is still known and was to try a source began, by source."""
+        with self._reading() as con:
+            return {row[0]: datetime.fromisoformat(row[1]) for row in con.execute(_FIRST_TRIES)}
+
+    def failing_since(self) -> dict[tuple[str, str | None], datetime]:
+        """Return since when each source (period None) and period that fails now does: its first failure after a success."""
+        with self._reading() as con:
+            rows = con.execute(_FAILING_SINCE).fetchall()
+        return {(row[0], row[1]): datetime.fromisoformat(row[2]) for row in rows}
 
     def newest(self, limit: int = 50) -> list[dict[str, Any]]:
         """Return the runs that were begun last, the last first, with counts of their steps by status."""

@@ -1,15 +1,15 @@
 """What runs unattended: one run with its alerts, or one after another by a schedule until somebody asks it to stop."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Event as Flag
-from typing import Protocol
+from typing import Any, Protocol
 
 from offgridflow.cloud.events import Alerted, Lagged, Listener, PeriodDone, SpanKind, span
-from offgridflow.connectors.registry import connect
+from offgridflow.connectors.registry import ReportKind, connect, kind, names
 from offgridflow.domain.errors import OffGridFlowError, UsageError
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline import alerts
@@ -174,13 +174,23 @@ def _found(
         keys = alerts.with_months_before(changed)
         before, after = (alerts.figures_of(ledger, version, keys) for version in report.versions)
         yield from alerts.compare(before, after, limits)
-    names = errand.settings.sources
+    if any(period.error is not None for period in report.result.periods):
+        yield from alerts.failed(report.result.periods, store.failing_since(), errand.now(), limits)
+    sources = errand.settings.sources
     reports = ledger.reported.head().reports.values()
-    fresh = freshness_of(names, live.values(), store.checks(), errand.now(), reports)
+    fresh = freshness_of(
+        sources, live.values(), store.checks(), errand.now(), reports, store.first_tries(), _reports_of(sources)
+    )
     for each in fresh:
         if each.lag_hours is not None:
             listener(Lagged(each.source, each.lag_hours * 3600))
     yield from alerts.stale(fresh, limits)
+
+
+def _reports_of(sources: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Return the names of the sources that are providers' own reports."""
+    own = {name for name, table in sources.items() if table.get("type") in names()}
+    return {name for name in own if isinstance(kind(str(sources[name]["type"])), ReportKind)}
 
 
 def keep(

@@ -229,6 +229,25 @@ class AlertSettings(Strict):
     webhook_secret: SecretStr | None = None
     webhook_networks: tuple[str, ...] = ()
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _can_be_sent_to(cls, url: str | None) -> str | None:
+        """Refuse what no request can be made of, before the first alert meets it."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
+            message = "it is no https:// address without a user name"
+            raise ValueError(message)
+        parts.hostname.encode("idna")
+        if parts.port == 0:
+            message = "its port is none"
+            raise ValueError(message)
+        if not (parts.path + parts.query).isascii() or any(not sign.isprintable() or sign == " " for sign in url):
+            message = "after its host only ASCII without spaces can be sent; write other characters as %C3%BC"
+            raise ValueError(message)
+        return url
+
 
 class Settings(BaseSettings):
     """All settings."""
@@ -336,7 +355,7 @@ def _refusal(found: ErrorDetails, path: Path, written: Mapping[str, Any]) -> Usa
     keys = [str(part) for part in found["loc"]]
     key, where = ".".join(keys), _said_in(keys, path, written)
     if found["type"] != _UNKNOWN:
-        sentence = f"The setting {key} in {where} is wrong: {found['msg']}."
+        sentence = f"The setting {key} in {where} is wrong: {found['msg'].removeprefix('Value error, ')}."
         return UsageError(sentence, action="Correct it; docs/settings.md lists all settings.")
     near = _nearest_path([part for part in keys if not part.isdigit()])
     meant = f" Did you mean {'.'.join(near)}?" if near else ""

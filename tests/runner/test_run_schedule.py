@@ -1,5 +1,7 @@
 """Laws of the schedule and of the worker: when it runs, what it makes up for, how it stops."""
 
+import json
+import logging
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from offgridflow.cloud.logs import LOGGER_NAME, JsonFormatter
 from offgridflow.domain.errors import LedgerError, UsageError
 from offgridflow.pipeline.runner import Stop
 from offgridflow.pipeline.schedule import Due, Schedule
@@ -57,6 +60,13 @@ def test_what_is_no_cron_expression_is_refused(cron: str) -> None:
     assert "17 5 * * *" in caught.value.action
 
 
+def test_a_schedule_that_never_comes_is_refused() -> None:
+    """An expression that is well formed and that no day fits is refused at once; a rare day is none of these."""
+    with pytest.raises(UsageError, match=r"run\.schedule '0 0 31 2 \*' never comes"):
+        Schedule("0 0 31 2 *")
+    assert Schedule("0 0 29 2 *").next_due(NOON, None).scheduled_for == datetime(2028, 2, 29, tzinfo=UTC)
+
+
 class Clock:
     """A wall clock by hand: naps pass at once."""
 
@@ -93,6 +103,32 @@ def test_a_worker_runs_at_each_instant_until_it_is_asked_to_stop() -> None:
     assert runs == 4
     assert done == [NOON + timedelta(hours=hour) for hour in range(1, 5)]
     assert max(clock.naps) <= 60
+
+
+def test_an_error_that_nobody_foresaw_ends_one_run_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """The worker logs type and place of it, no value, and does the next run at its instant."""
+    clock, flag = Clock(), threading.Event()
+    done: list[datetime] = []
+
+    def once(instant: datetime, stop: Stop) -> None:
+        del stop
+        done.append(instant)
+        if len(done) == 2:
+            flag.set()
+            return
+        message = "canary"
+        raise ZeroDivisionError(message)
+
+    logger = logging.getLogger(LOGGER_NAME)
+    logger.addHandler(caplog.handler)
+    try:
+        assert Worker(Schedule("0 * * * *"), lambda: None, once, flag, clock.now, clock.nap).work() == 2
+    finally:
+        logger.removeHandler(caplog.handler)
+    line = json.loads(JsonFormatter().format(next(each for each in caplog.records if each.msg == "run failed")))
+    assert (line["level"], line["error_code"], line["error"]) == ("error", "INTERNAL", {"type": "ZeroDivisionError"})
+    assert line["where"].startswith("test_run_schedule.py:")
+    assert "canary" not in json.dumps(line)
 
 
 def test_a_clock_that_is_set_back_does_not_stop_the_worker() -> None:

@@ -106,6 +106,32 @@ def test_a_wrong_value_names_the_variable_that_said_it(tmp_path: Path, monkeypat
         read_settings(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:5056/hook/ü",
+        "https://hook.test?q=ü",
+        "https://hook.test/a b",
+        "ftp://hook.test/",
+        "hook.test",
+        "https://",
+        "https://u:p@hook.test/",
+        "https://hook.test:99999/",
+        "https://hook.test:x/",
+        f"https://{'a' * 64}.test/",
+    ],
+)
+def test_a_webhook_that_no_request_can_be_made_of_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """A wrong webhook is refused when the settings are read, with its key, and not by the first alert."""
+    monkeypatch.setenv("OFFGRIDFLOW_ALERTS__WEBHOOK_URL", url)
+    with pytest.raises(UsageError, match=r"The setting alerts\.webhook_url in the variable"):
+        read_settings(tmp_path)
+    monkeypatch.setenv("OFFGRIDFLOW_ALERTS__WEBHOOK_URL", "https://münchen.test:8443/a/%C3%BC?b=1")
+    assert read_settings(tmp_path).alerts.webhook_url
+
+
 def test_every_variable_that_something_reads_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable that the sources, tests and tools read is refused as an unknown setting, nor Kubernetes' links."""
     read = re.compile(r"(?:environ(?:\.get\(|\[)|_VARIABLE: Final = )\s*\"OFFGRIDFLOW_(\w+)\"")

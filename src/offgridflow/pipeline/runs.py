@@ -200,7 +200,7 @@ class RunStore:
             return {row[0]: datetime.fromisoformat(row[1]) for row in con.execute(_FIRST_TRIES)}
 
     def failing_since(self) -> dict[tuple[str, str | None], datetime]:
-        """Return since when each source (period None) and period that fails now does: its first failure after a success."""
+        """Return since when each source (period None) and period that fails now fails: since its last success."""
         with self._reading() as con:
             rows = con.execute(_FAILING_SINCE).fetchall()
         return {(row[0], row[1]): datetime.fromisoformat(row[2]) for row in rows}

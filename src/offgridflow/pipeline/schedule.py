@@ -29,7 +29,8 @@ class Schedule:
         catch_up: ``once`` makes one run for all instants that were missed, ``skip`` none.
         random_share: a random number in [0, 1).
 
-    Raises UsageError for an expression that is none, MissingExtraError without the extra ``durable``.
+    Raises UsageError for an expression that is none or that no day fits, MissingExtraError without the extra
+    ``durable``.
     """
 
     def __init__(
@@ -47,6 +48,11 @@ class Schedule:
         self._jitter = jitter
         self._catch_up = catch_up
         self._random_share = random_share
+        try:
+            self._instant(_ANY_DAY)
+        except ValueError as error:  # croniter's errors are such
+            sentence = f"run.schedule {cron!r} never comes: no day fits it."
+            raise UsageError(sentence, action='Write for example "17 5 * * *": every day at 05:17 UTC.') from error
 
     def next_due(self, now: datetime, last: datetime | None) -> Due:
         """Return the run to come at ``now``, when ``last`` was the latest instant for which a run ended.
@@ -68,6 +74,7 @@ class Schedule:
 
 
 _FIELDS = 5
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _croniter() -> Any:  # noqa: ANN401 - the package has no types

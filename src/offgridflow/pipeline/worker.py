@@ -1,10 +1,12 @@
 """What runs unattended: one run with its alerts, or one after another by a schedule until somebody asks it to stop."""
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from threading import Event as Flag
 from typing import Any, Protocol
 
@@ -272,6 +274,9 @@ class Worker:
             except OffGridFlowError as error:
                 fields = {"error_code": error.code, "sentence": error.sentence, "action": error.action}
                 _logger.exception("run failed", extra={"fields": fields})
+            except Exception as error:
+                # The one boundary of its kind: what nobody foresaw ends one run, not all those that are to come.
+                _logger.exception("run failed", extra={"fields": _unforeseen(error)})
             last = due.scheduled_for
             runs += 1
         return runs
@@ -284,6 +289,12 @@ class Worker:
                 return True
             self._nap(min(left, _LONGEST_NAP_SECONDS))
         return False
+
+
+def _unforeseen(error: Exception) -> dict[str, object]:
+    """Return what the log says of an error that nobody foresaw: its place; the formatter adds its type, no values."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return {"error_code": OffGridFlowError.code, "where": f"{Path(place.filename).name}:{place.lineno}"}
 
 
 def work_by_schedule(errand: Errand, flag: Flag) -> int:

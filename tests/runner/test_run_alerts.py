@@ -24,6 +24,7 @@ from offgridflow.pipeline.model import Failure, IngestOptions, PeriodResult
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
 from offgridflow.pipeline.worker import Errand, keep, run_once, send_unsent, webhook_of
 from offgridflow.settings import AlertSettings, Settings
+from support.logged import logged
 from support.twins import Twin, connect_twins
 
 LATER = datetime(2025, 9, 1, tzinfo=UTC)
@@ -134,7 +135,7 @@ def test_an_alert_arrives_signed(trap: Trap) -> None:
     hook = Webhook(
         f"http://hook.test:{trap.port}/x?y=1", b"canary", networks_of(["127.0.0.0/8"]), lambda *_: ["127.0.0.1"]
     )
-    assert hook.send("id", '{"a": 1}', LATER)
+    assert hook.send("id", '{"a": 1}', LATER) is None
     headers, body = trap.seen[0]
     told = re.fullmatch(r"t=(\d+),v1=([0-9a-f]{64})", headers[SIGNATURE_HEADER])
     assert told is not None
@@ -147,7 +148,7 @@ def test_a_redirect_is_not_followed(trap: Trap) -> None:
     """An answer that sends us elsewhere counts as not taken, and elsewhere is never asked."""
     trap.status = 307
     hook = Webhook(f"http://127.0.0.1:{trap.port}/x", b"s", networks_of(["127.0.0.0/8"]))
-    assert not hook.send("id", "{}", LATER)
+    assert hook.send("id", "{}", LATER) == "status 307"
     assert len(trap.seen) == 1
 
 
@@ -176,10 +177,10 @@ def test_disguised_loopbacks_are_refused(host: str, trap: Trap) -> None:
     """However the system reads a host's spelling, what it comes to is checked."""
     hook = Webhook(f"https://{host}:{trap.port}/x", b"s")
     try:
-        taken = hook.send("id", "{}", LATER)
-    except UsageError:
-        taken = False
-    assert not taken
+        refusal = hook.send("id", "{}", LATER)
+    except UsageError as error:
+        refusal = error.sentence
+    assert refusal
     assert trap.seen == []
 
 
@@ -193,7 +194,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(monkeypatch: pytes
         raise OSError
 
     monkeypatch.setattr("socket.create_connection", connect)
-    assert not Webhook("https://hook.test/x", b"s", (), lambda *_: next(answers)).send("id", "{}", LATER)
+    assert Webhook("https://hook.test/x", b"s", (), lambda *_: next(answers)).send("id", "{}", LATER) == "OSError"
     assert reached == ["93.184.216.34"]
 
 
@@ -221,13 +222,13 @@ class Receiver:
         self.tries = 0
         self.is_up = False
 
-    def send(self, alert_id: str, body: str, at: datetime) -> bool:
+    def send(self, alert_id: str, body: str, at: datetime) -> str | None:
         """See Send."""
         del body, at
         self.tries += 1
         if self.is_up:
             self.taken.append(alert_id)
-        return self.is_up
+        return None if self.is_up else "status 503"
 
 
 def test_an_alert_waits_until_it_is_taken_and_comes_once(tmp_path: Path) -> None:
@@ -246,6 +247,23 @@ def test_an_alert_waits_until_it_is_taken_and_comes_once(tmp_path: Path) -> None
     for _ in range(20):
         send_unsent(store, receiver, lambda: LATER)
     assert receiver.tries == 8
+
+
+def test_each_try_in_vain_is_logged_and_the_last_one_as_an_error(tmp_path: Path, trap: Trap) -> None:
+    """A webhook that refuses, or does not listen, is seen in the log: status or error, never its address or secret."""
+    store = RunStore(tmp_path)
+    keep(store, "run", [Alert(AlertKind.SOURCE_STALE, "a", None, "a: nothing new.", "one")], LATER, lambda _: None)
+    hook = Webhook(f"http://127.0.0.1:{trap.port}/token-canary", b"secret-canary", networks_of(["127.0.0.0/8"]))
+    nobody = replace(hook, url="http://127.0.0.1:1/token-canary")
+    trap.status = 503
+    with logged() as lines:
+        for to in (*[hook] * 6, nobody, hook, hook):
+            assert send_unsent(store, to, lambda: LATER) == 0
+    assert [line["tries"] for line in lines] == list(range(1, 9))
+    assert [line["level"] for line in lines] == ["warning"] * 7 + ["error"]
+    assert lines[0]["reason"] == lines[-1]["reason"] == "status 503"
+    assert lines[6]["reason"] == "ConnectionRefusedError: Connection refused"
+    assert "canary" not in json.dumps(lines)
 
 
 def test_a_source_that_never_delivered_is_told_and_grows_old(tmp_path: Path) -> None:

@@ -1,16 +1,12 @@
 """Laws of runs: what is noted, what is held and until when, what stops whom."""
 
-import io
-import json
-import logging
 import os
 import random
 import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +15,6 @@ import pytest
 from offgridflow.cloud.codes import ErrorClass
 from offgridflow.cloud.door import Door, Rules
 from offgridflow.cloud.errors import Failure, error_of
-from offgridflow.cloud.logs import LOGGER_NAME, JsonFormatter
 from offgridflow.domain.errors import InputError, LedgerError, MissingExtraError, OffGridFlowError, UsageError
 from offgridflow.pipeline.failures import RetryClass, retry_class_of
 from offgridflow.pipeline.journal import settings_digest
@@ -27,6 +22,7 @@ from offgridflow.pipeline.locks import alive
 from offgridflow.pipeline.model import PeriodResult
 from offgridflow.pipeline.runs import RunStore
 from offgridflow.testing import SimulatedTime
+from support.logged import logged
 from support.memory import in_memory
 from support.sim import MemoryOperator
 from support.twins import Twin, connect_twins
@@ -133,27 +129,11 @@ def test_a_stop_lets_the_delivery_end_and_the_next_run_goes_on(stage: Stage) -> 
     assert stage.run() == [("a", "2025-01", "unchanged"), ("b", "2025-01", "committed")]
 
 
-@contextmanager
-def told(level: int = logging.WARNING) -> Iterator[list[dict[str, object]]]:
-    """Give the lines of the log from a level on, as they are filled in."""
-    lines: list[dict[str, object]] = []
-    handler = logging.StreamHandler(stream := io.StringIO())
-    handler.setFormatter(JsonFormatter())
-    handler.setLevel(level)
-    logger = logging.getLogger(LOGGER_NAME)
-    logger.addHandler(handler)
-    try:
-        yield lines
-    finally:
-        logger.removeHandler(handler)
-        lines.extend(json.loads(line) for line in stream.getvalue().splitlines())
-
-
 def test_every_failed_or_held_period_has_a_line_in_the_log(stage: Stage) -> None:
     """One warning for each: source, period, code, class, sentence and next action; none for what went well."""
     stage.twins["b"].publish("2025-02", [["0.3"]], cut=True)
     stage.twins["a"].token_is_valid = False
-    with told() as lines:
+    with logged() as lines:
         stage.run()
     shown = [(line["event"], line["source"], line["billing_period"], line["retry_class"]) for line in lines]
     assert shown == [("source failed", "a", None, "auth"), ("period failed", "b", "2025-02", "content")]
@@ -165,7 +145,7 @@ def test_every_failed_or_held_period_has_a_line_in_the_log(stage: Stage) -> None
             step["action"],
         )
         assert line["level"] == "warning"
-    with told() as again:
+    with logged() as again:
         stage.run()
     assert [line["event"] for line in again] == ["source held", "period held"]
 

@@ -1,7 +1,6 @@
 """Laws of the schedule and of the worker: when it runs, what it makes up for, how it stops."""
 
 import json
-import logging
 import signal
 import subprocess
 import sys
@@ -14,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offgridflow.cloud.logs import LOGGER_NAME, JsonFormatter
 from offgridflow.domain.errors import LedgerError, UsageError
 from offgridflow.pipeline.runner import Stop
 from offgridflow.pipeline.schedule import Due, Schedule
 from offgridflow.pipeline.worker import Worker
+from support.logged import logged
 
 NOON = datetime(2026, 3, 29, 12, 0, tzinfo=UTC)
 DAILY = "17 5 * * *"
@@ -105,7 +104,7 @@ def test_a_worker_runs_at_each_instant_until_it_is_asked_to_stop() -> None:
     assert max(clock.naps) <= 60
 
 
-def test_an_error_that_nobody_foresaw_ends_one_run_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_that_nobody_foresaw_ends_one_run_and_no_other() -> None:
     """The worker logs type and place of it, no value, and does the next run at its instant."""
     clock, flag = Clock(), threading.Event()
     done: list[datetime] = []
@@ -119,13 +118,9 @@ def test_an_error_that_nobody_foresaw_ends_one_run_and_no_other(caplog: pytest.L
         message = "canary"
         raise ZeroDivisionError(message)
 
-    logger = logging.getLogger(LOGGER_NAME)
-    logger.addHandler(caplog.handler)
-    try:
+    with logged() as lines:
         assert Worker(Schedule("0 * * * *"), lambda: None, once, flag, clock.now, clock.nap).work() == 2
-    finally:
-        logger.removeHandler(caplog.handler)
-    line = json.loads(JsonFormatter().format(next(each for each in caplog.records if each.msg == "run failed")))
+    [line] = lines
     assert (line["level"], line["error_code"], line["error"]) == ("error", "INTERNAL", {"type": "ZeroDivisionError"})
     assert line["where"].startswith("test_run_schedule.py:")
     assert "canary" not in json.dumps(line)

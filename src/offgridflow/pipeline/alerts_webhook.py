@@ -42,8 +42,11 @@ class Webhook:
     networks: tuple[Network, ...] = ()
     resolve: Resolve = resolve
 
-    def send(self, alert_id: str, body: str, at: datetime) -> bool:
-        """Post one alert and return whether it was taken (2xx). Raises UsageError where the address is refused."""
+    def send(self, alert_id: str, body: str, at: datetime) -> str | None:
+        """Post one alert; return None where it was taken (2xx), else why not. Raises UsageError for a refused address.
+
+        What is returned holds neither the address nor the secret.
+        """
         parts = _parsed(self.url)
         content = body.encode()
         headers = {
@@ -57,11 +60,12 @@ class Webhook:
             connection = _connection(parts, self._address_of(parts))
             try:
                 connection.request("POST", target, content, headers)
-                return connection.getresponse().status in _OK
+                status = connection.getresponse().status
             finally:
                 connection.close()
-        except (OSError, http.client.HTTPException):
-            return False
+        except (OSError, http.client.HTTPException) as error:
+            return ": ".join(part for part in (type(error).__name__, getattr(error, "strerror", None)) if part)
+        return None if status in _OK else f"status {status}"
 
     def _address_of(self, parts: SplitResult) -> str:
         host, port = str(parts.hostname), _port_of(parts)

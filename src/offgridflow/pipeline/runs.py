@@ -245,11 +245,13 @@ class RunStore:
         with self._reading() as con:
             return [(row[0], row[1]) for row in con.execute(sql, (most_tries,))]
 
-    def tried(self, alert_id: str, delivered_at: datetime | None) -> None:
-        """Note that an alert was sent, and when it was taken."""
+    def tried(self, alert_id: str, delivered_at: datetime | None) -> int:
+        """Note that an alert was sent, and when it was taken; return how often it was sent by now."""
         said = None if delivered_at is None else delivered_at.isoformat()
         with self._writing() as con:
             con.execute("UPDATE alerts SET tries = tries + 1, delivered_at = ? WHERE alert_id = ?", (said, alert_id))
+            found = con.execute("SELECT tries FROM alerts WHERE alert_id = ?", (alert_id,)).fetchone()
+        return int(found[0])
 
     def _shown(self, con: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
         run = {**dict(row), "stopped": bool(row["stopped"]), "options": json.loads(row["options"])}

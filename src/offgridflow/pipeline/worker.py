@@ -59,8 +59,8 @@ class Errand:
 class Send(Protocol):
     """Delivers one alert."""
 
-    def send(self, alert_id: str, body: str, at: datetime) -> bool:
-        """Return whether it was taken. Raises UsageError where it must not be sent there."""
+    def send(self, alert_id: str, body: str, at: datetime) -> str | None:
+        """Return None where it was taken, else why not. Raises UsageError where it must not be sent there."""
 
 
 def run_once(errand: Errand, stop: Stop = never, scheduled_for: datetime | None = None) -> RunReport:
@@ -222,14 +222,28 @@ def webhook_of(settings: Settings) -> Webhook | None:
 
 
 def send_unsent(store: RunStore, to: Send, now: Callable[[], datetime]) -> int:
-    """Send each alert that was not taken yet, once; return how many were taken. After eight tries one is given up."""
+    """Send each alert that was not taken yet, once; return how many were taken. After eight tries one is given up.
+
+    Each try that fails is logged.
+    """
     taken = 0
     for alert_id, body in store.unsent(_MOST_TRIES):
         at = now()
-        is_taken = to.send(alert_id, body, at)
-        store.tried(alert_id, at if is_taken else None)
-        taken += is_taken
+        refusal = to.send(alert_id, body, at)
+        tries = store.tried(alert_id, at if refusal is None else None)
+        if refusal is None:
+            taken += 1
+        else:
+            _log_refusal(alert_id, tries, refusal)
     return taken
+
+
+def _log_refusal(alert_id: str, tries: int, refusal: str) -> None:
+    fields = {"alert_id": alert_id, "tries": tries, "most_tries": _MOST_TRIES, "reason": refusal}
+    if tries < _MOST_TRIES:
+        _logger.warning("alert not taken by the webhook", extra={"fields": fields})
+    else:
+        _logger.error("alert given up", extra={"fields": fields})
 
 
 class Worker:

@@ -1,5 +1,6 @@
 """The worker as people run it: a process of its own, watched over HTTP by Prometheus, asked to stop by a signal."""
 
+import json
 import re
 import signal
 import socket
@@ -132,6 +133,38 @@ def test_prometheus_sees_calls_by_provider_operation_and_outcome_and_sigterm_end
     assert total(found, "offgridflow_provider_received_bytes_total", provider="gcp") == size
     [newest] = store.newest(1)
     assert (newest["origin"], newest["status"], newest["committed"]) == ("schedule", "ok", 2)
+
+
+def test_a_run_that_was_asked_to_stop_says_so_wherever_it_is_shown(tmp_path: Path) -> None:
+    """The answer of a run that ended early has `stopped` and a note; `runs list` and `runs show` say it beside ok."""
+    command = [sys.executable, "-m", "offgridflow"]
+    with FakeBucket(Dialect.GOOGLE) as bucket:
+        upstream = Upstream(GCS, bucket)
+        for month in ("2025-05", "2025-06"):
+            upstream.publish(month, ["0.1", "0.2"])
+        first = bucket.path_of(upstream.key_of("2025-05"))
+        bucket.inject(Drip(60, 0.3), path=first)
+        write_settings(tmp_path, free_port(), upstream)
+        asked = [*command, "run", "--format", "json", "--ledger", "L"]
+        with subprocess.Popen(asked, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            end = time.monotonic() + PATIENCE_SECONDS
+            while bucket.count(first) < 1 and time.monotonic() < end:
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            answer = json.loads(process.communicate(timeout=PATIENCE_SECONDS)[0])
+        assert process.returncode == 0
+        assert ([each["billing_period"] for each in answer["periods"]], answer["stopped"]) == (["2025-05"], True)
+        assert "asked to end early" in answer["notes"][0]
+        for shown in ("list", "show"):
+            told = subprocess.run(
+                [*command, "runs", shown, "--ledger", "L"], cwd=tmp_path, capture_output=True, text=True, check=True
+            )
+            assert "ok, stopped" in told.stdout
+        whole = subprocess.run(asked, cwd=tmp_path, capture_output=True, check=True)
+    answer = json.loads(whole.stdout)
+    assert ([each["status"] for each in answer["periods"]], answer["stopped"]) == (["unchanged", "committed"], False)
+    assert answer["notes"] == []
 
 
 def test_sigterm_in_mid_delivery_commits_it_and_begins_no_other(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import signal
 import threading
+from collections.abc import Mapping
 from types import FrameType
 from typing import Annotated
 
@@ -18,10 +19,11 @@ from offgridflow.cli.options import (
     LedgerOption,
     periods_of,
 )
-from offgridflow.cli.output import emit
+from offgridflow.cli.output import Answer, emit
 from offgridflow.cli.session import ledger_uri, progress, settings
 
 ORDER = 22
+_STOPPED = "The run was asked to end early: what it had not come to is left to the next run."
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +45,7 @@ def run(
     """Ask every configured source for what is new or restated. Once or by the schedule; the log is JSON on stderr.
 
     What fails is tried again by the next run, or held where only a change can help. SIGTERM ends the run after the
-    billing period that it is at, with exit code 0.
+    billing period that it is at, with exit code 0; the answer says `stopped` then.
     """
     from offgridflow.pipeline.doorway import configure_logs  # noqa: PLC0415  see below
     from offgridflow.pipeline.service import options_of  # noqa: PLC0415  the engine is late
@@ -60,9 +62,17 @@ def run(
         return
     with progress() as listen:
         report = run_once(dataclasses.replace(errand, progress=listen), flag.is_set)
-    emit(answer_of(report.result), form)
+    emit(_told(answer_of(report.result), stopped=report.stopped), form)
     if report.result.status != "ok":
         raise typer.Exit(1)
+
+
+def _told(answer: Answer, *, stopped: bool) -> Answer:
+    """Return the answer of an ingest with what only a run can say: that it was asked to end early."""
+    notes = [_STOPPED] if stopped else []
+    data = answer.data if isinstance(answer.data, Mapping) else {}
+    told = {**data, "stopped": stopped, "notes": [*notes, *data.get("notes", ())]}
+    return dataclasses.replace(answer, data=told, notes=[*notes, *answer.notes])
 
 
 def _asked_to_stop() -> threading.Event:

@@ -51,7 +51,7 @@ def list_runs(
         Column("run", "run_id"),
         Column("by", "origin"),
         Column("started", "started_at"),
-        Column("", "status"),
+        Column("", _status),
         Column("committed", "committed", people.count),
         Column("unchanged", "unchanged", people.count),
         Column("failed", "failed", people.count),
@@ -94,7 +94,7 @@ def follow(
             break
         time.sleep(_LOOK_SECONDS)
         found = store.get(found["run_id"])
-    sys.stderr.write(f"Run {found['run_id']}: {found['status']}.\n")
+    sys.stderr.write(f"Run {found['run_id']}: {_status(found)}.\n")
 
 
 def _store(ledger: str | None) -> "RunStore":
@@ -125,7 +125,11 @@ def _hold_row(hold: "Hold") -> Mapping[str, object]:
 
 
 def _table(found: Mapping[str, Any]) -> Table:
-    return Table(f"Run {found['run_id']}: {found['status']}", _STEP_COLUMNS, found["steps"])
+    return Table(f"Run {found['run_id']}: {_status(found)}", _STEP_COLUMNS, found["steps"])
+
+
+def _status(run: Mapping[str, Any]) -> str:
+    return f"{run['status']}, stopped early" if run["stopped"] else str(run["status"])
 
 
 def _notes(steps: Sequence[Mapping[str, Any]]) -> list[str]:

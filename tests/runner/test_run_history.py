@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -232,6 +233,25 @@ def test_a_broken_history_says_so_and_costs_no_figure(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="run history") as caught:
         RunStore(tmp_path).newest()
     assert "move it away" in caught.value.action
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder", "an empty file"])
+def test_a_history_that_is_taken_away_begins_anew(tmp_path: Path, left: str) -> None:
+    """Losing the folder beside a live worker loses history and holds: its next run is noted in a new one."""
+    store, at = RunStore(tmp_path / "runs"), datetime(2026, 1, 1, tzinfo=UTC)
+    with store.living("one"):
+        store.begin("one", "run", at, {})
+        store.finish("one", "ok", at)
+    shutil.rmtree(store.folder)
+    if left != "nothing":
+        store.folder.mkdir()
+    if left == "an empty file":
+        (store.folder / "runs.sqlite").touch()
+    assert store.holds() == {}
+    with store.living("two"):
+        store.begin("two", "run", at, {})
+        store.finish("two", "ok", at)
+    assert [(run["run_id"], run["status"]) for run in store.newest()] == [("two", "ok")]
 
 
 def test_the_digest_of_settings_tells_values_apart_and_shows_none() -> None:

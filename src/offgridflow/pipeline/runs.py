@@ -313,7 +313,8 @@ class RunStore:
 
     def _prepare(self, con: sqlite3.Connection) -> None:
         con.execute("PRAGMA synchronous = NORMAL")  # whole after any crash; a power cut may take the last steps of it
-        if not self._is_ready:
+        is_empty = con.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if is_empty or not self._is_ready:  # empty also when somebody took the file away meanwhile
             con.execute("PRAGMA journal_mode = WAL")
             con.executescript(_SCHEMA)
             self._is_ready = True

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import offgridflow
 from offgridflow.cli.commands.demo import TAG_KEYS, complete_months, further
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import UsageError
+from offgridflow.pipeline.runs import RunStore
 from offgridflow.reports.inventory import inventory
 from offgridflow.reports.inventory_page import sections
 from offgridflow.reports.opened import open_ledger
@@ -366,3 +367,18 @@ def test_without_provider_reports_reconcile_and_calibrated_say_so(a_ledger: Path
     assert run(["report", "--calibrated"]) == 0
     assert "No provider report" in capsys.readouterr().out
     assert run(["report", "--calibrated", "--by", "day"]) == 2
+
+
+def test_the_list_of_runs_can_be_copied_from(
+    a_ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    """However many columns there are, the id of a run and the instant to the second stand whole on one line."""
+    monkeypatch.setenv("OFFGRIDFLOW_RUN__STATE", str(tmp_path / "state"))
+    store, at = RunStore(tmp_path / "state"), datetime(2026, 11, 28, 21, 20, 5, 123456, tzinfo=UTC)
+    run_id = "20261128T212005Z-0123abcd"
+    with store.living(run_id):
+        store.begin(run_id, "schedule", at, {})
+        store.finish(run_id, "partial", at, stopped=True)
+    assert run(["runs", "list", "--ledger", str(a_ledger)]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if run_id in line]
+    assert "2026-11-28T21:20:05Z" in line

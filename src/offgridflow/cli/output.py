@@ -31,6 +31,11 @@ class Column:
     @property
     def is_number(self) -> bool:
         """Whether the column is set flush right."""
+        return self.write not in {people.text, people.whole, people.instant}
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its cells are never broken over lines."""
         return self.write is not people.text
 
 

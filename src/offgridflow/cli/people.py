@@ -1,6 +1,7 @@
 """Figures as people read them: few digits, thousands apart, a dash for unknown."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -71,6 +72,22 @@ def text(value: object) -> str:
     if value is None or value == "":
         return UNKNOWN
     return "".join(character if character.isprintable() else " " for character in str(value))
+
+
+def whole(value: object) -> str:
+    """Write a text that is there to be copied: no table breaks it over two lines."""
+    return text(value)
+
+
+def instant(value: object) -> str:
+    """Write an instant of ISO 8601 to the second, in UTC; no table breaks it.
+
+    >>> instant("2026-11-28T22:20:05.123456+01:00")
+    '2026-11-28T21:20:05Z'
+    """
+    if not isinstance(value, str) or not value:
+        return UNKNOWN
+    return datetime.fromisoformat(value).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def spread(low: object, high: object, write: Callable[[object], str] = figure) -> str:

@@ -45,7 +45,7 @@ def _show_table(console: Console, table: Table, limit: int) -> None:
         drawn.add_column(
             Text(column.title),
             justify="right" if column.is_number else "left",
-            no_wrap=column.is_number,
+            no_wrap=column.is_whole,
             overflow="fold",
             min_width=_least(column, shown),
         )
@@ -67,9 +67,9 @@ def _wide_enough(console: Console, table: Table, shown: Sequence[Mapping[str, ob
 
 
 def _least(column: Column, rows: Sequence[Mapping[str, object]]) -> int:
-    """Return the least width of a column: figures whole, of a text so much that figures never squeeze it to nothing."""
+    """Return the least width of a column: figures and names whole, of a text so much that it never vanishes."""
     widest = max(len(column.title), *(len(column.text(row)) for row in rows), 0)
-    return widest if column.is_number else min(widest, _LEAST_TEXT)
+    return widest if column.is_whole else min(widest, _LEAST_TEXT)
 
 
 def _cells(texts: Iterable[str]) -> list[Text]:

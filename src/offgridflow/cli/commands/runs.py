@@ -48,9 +48,9 @@ def list_runs(
     rows = store.newest(limit)
     held = [_hold_row(hold) for hold in store.holds().values()]
     columns = (
-        Column("run", "run_id"),
+        Column("run", "run_id", people.whole),
         Column("by", "origin"),
-        Column("started", "started_at"),
+        Column("started", "started_at", people.instant),
         Column("", _status),
         Column("committed", "committed", people.count),
         Column("unchanged", "unchanged", people.count),
@@ -108,7 +108,7 @@ _HELD_COLUMNS = (
     Column("period", "billing_period"),
     Column("class", "retry_class"),
     Column("error", "code"),
-    Column("since", "since"),
+    Column("since", "since", people.instant),
 )
 
 

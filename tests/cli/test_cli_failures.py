@@ -1,5 +1,6 @@
 """When something goes wrong: one sentence, what to do, a code; the right exit code; never a traceback."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -169,3 +170,38 @@ def test_a_damaged_file_of_the_ledger_is_told_as_that(
     assert lines[0].startswith("Error [LEDGER]: The ledger cannot be read: ")
     assert "offgridflow verify" in lines[1]
     assert run(["verify", "--ledger", str(ledger)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("", ["sources.acme.type is missing", "aws_data_export, "]),
+        ('type = "aws_curr"', ["There is no source type 'aws_curr'", "aws_cur, "]),
+        ('type = "aws_cur"\nbuckt = "b"', ["There is no setting sources.acme.buckt", "Did you mean bucket?"]),
+        ('type = "aws_cur"', ["The setting sources.acme.bucket is missing"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["ingest", "check"])
+def test_wrong_settings_of_a_source_end_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    command: str, table: str, said: list[str],
+) -> None:  # fmt: skip
+    """A missing type, a type that there is not, an unknown or a missing key: each is named, with what is right."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "offgridflow.toml").write_text(f"[sources.acme]\n{table}\n")
+    assert run([command, "--format", "json"]) == 2
+    answer = json.dumps(json.loads(capsys.readouterr().out))
+    for part in said:
+        assert part in answer
+
+
+def test_a_run_ends_with_2_only_where_settings_alone_are_wrong(tmp_path: Path) -> None:
+    """Wrong settings of one source end a run with 2; where something else fails beside them, with 1."""
+    command = [sys.executable, "-m", "offgridflow", "run"]
+    wrong = "[retry]\nattempts = 1\n[sources.acme]\n"
+    (tmp_path / "offgridflow.toml").write_text(wrong)
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 2
+    gone = 'type = "gcs_export"\nbucket = "b"\nendpoint_url = "http://127.0.0.1:1"\nanonymous = true\n'
+    (tmp_path / "offgridflow.toml").write_text(f"{wrong}[sources.gone]\n{gone}")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, b"[PROVIDER_TRANSIENT]" in done.stdout) == (1, True)

@@ -4,13 +4,15 @@ An entry point names a module-level ``Kind`` or ``ReportKind``. Modules are impo
 asked for, so that nobody pays for the SDKs of clouds that they do not use.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Final
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from offgridflow.connectors.buckets import Surroundings
 from offgridflow.connectors.delivery import Connector, Declaration
@@ -75,12 +77,28 @@ def connect(settings: Mapping[str, object], around: Surroundings) -> Connector |
         MissingExtraError: where the SDK is not installed.
 
     """
-    found = kind(str(settings.get("type", "")))
+    if "type" not in settings:
+        sentence = f"The setting sources.{around.source}.type is missing."
+        raise UsageError(sentence, action=f"Use one of: {', '.join(names())}.", code="UNKNOWN_SOURCE_TYPE")
+    found = kind(str(settings["type"]))
+    model = found.declaration.settings
     try:
-        parsed = found.declaration.settings.model_validate(settings)
+        parsed = model.model_validate(settings)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(("sources", around.source, *map(str, first["loc"])))
-        sentence = f"The setting {where} is wrong: {first['msg']}."
-        raise UsageError(sentence, action="Correct it.") from None
+        known = sorted(each.alias or name for name, each in model.model_fields.items())
+        raise _refusal(error.errors(include_url=False, include_input=False), around.source, known) from None
     return found.make(parsed, around)
+
+
+def _refusal(found: Sequence[ErrorDetails], source: str, known: Sequence[str]) -> UsageError:
+    """Return the error for the first wrong key; an unknown one before one that is missing: it may be that, misspelt."""
+    first = min(found, key=lambda each: each["type"] != "extra_forbidden")
+    where = ".".join(("sources", source, *map(str, first["loc"])))
+    if first["type"] == "extra_forbidden":
+        near = get_close_matches(str(first["loc"][-1]), known, 1)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        return UsageError(f"There is no setting {where}.", action=f"{meant}Use one of: {', '.join(known)}.")
+    if first["type"] == "missing":
+        return UsageError(f"The setting {where} is missing.", action="Add it; docs/connectors.md says what it is.")
+    sentence = f"The setting {where} is wrong: {first['msg'].removeprefix('Value error, ')}."
+    return UsageError(sentence, action="Correct it.")

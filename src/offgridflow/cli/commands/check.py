@@ -23,7 +23,7 @@ def check(
 ) -> None:
     """Try settings, credentials and permissions of sources. Nothing is ingested.
 
-    Says which IAM action, role or grant is missing. Exit code 1 says that something is.
+    Says which IAM action, role or grant is missing. Exit code 1 says that something is, 2 that settings are wrong.
     """
     from offgridflow.pipeline.doorway import configure_logs  # noqa: PLC0415  the connectors are late
     from offgridflow.pipeline.service import check_configured  # noqa: PLC0415  see above
@@ -43,7 +43,8 @@ def check(
         Column("what was found", "detail"),
         Column("grant", "missing"),
     )
-    ok = all(report.ok for report in reports)
+    failing = {step.name for report in reports for step in report.steps if not step.ok}
+    ok = not failing
     emit(Answer({"ok": ok, "steps": rows}, rows, [Table("Sources", columns, rows)], notes=[]), form)
     if not ok:
-        raise typer.Exit(1)
+        raise typer.Exit(2 if failing == {"settings"} else 1)

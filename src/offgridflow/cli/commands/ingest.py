@@ -56,15 +56,14 @@ def ingest(  # noqa: PLR0913  the options of one command
     Without a path, every source of offgridflow.toml is asked for what is new or restated.
 
     The same delivery under the same settings is found unchanged, unless --full is given. Exit code 1 says that some
-    file or period failed; the others are committed.
+    file or period failed, 2 that only wrong settings of sources did; the others are committed.
     """
     first, last = periods_of(date_from, date_to)
     changes = {"first_period": first, "last_period": last, "full": full, "replace": replace}
     names = source or []
     result = run(paths, ledger, {**changes, "source": _one(names)}) if paths else run_sources(names, ledger, changes)
     emit(answer_of(result), form)
-    if result.status != "ok":
-        raise typer.Exit(1)
+    end(result)
 
 
 def run(
@@ -94,6 +93,13 @@ def run_sources(names: Sequence[str], ledger: str | None, changes: Mapping[str, 
     options = dataclasses.replace(options_of(chosen), **changes)
     with progress() as listen:
         return ingest_configured(names, chosen.ledger.address(ledger), chosen, options, listen)
+
+
+def end(result: "IngestResult") -> None:
+    """End the command with 1 where something failed, 2 where all that failed did so for wrong settings."""
+    failures = [period.error for period in result.periods if period.error is not None]
+    if failures:
+        raise typer.Exit(2 if all(failure.retry_class == "settings" for failure in failures) else 1)
 
 
 def _one(names: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from offgridflow.cli.commands.ingest import answer_of
+from offgridflow.cli.commands.ingest import answer_of, end
 from offgridflow.cli.options import (
     FirstPeriodOption,
     Format,
@@ -63,8 +63,7 @@ def run(
     with progress() as listen:
         report = run_once(dataclasses.replace(errand, progress=listen), flag.is_set)
     emit(_told(answer_of(report.result), stopped=report.stopped), form)
-    if report.result.status != "ok":
-        raise typer.Exit(1)
+    end(report.result)
 
 
 def _told(answer: Answer, *, stopped: bool) -> Answer:

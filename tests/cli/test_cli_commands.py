@@ -382,3 +382,22 @@ def test_the_list_of_runs_can_be_copied_from(
     assert run(["runs", "list", "--ledger", str(a_ledger)]) == 0
     [line] = [line for line in capsys.readouterr().out.splitlines() if run_id in line]
     assert "2026-11-28T21:20:05Z" in line
+
+
+def test_a_dry_run_pins_nothing_and_an_unknown_pin_is_told(bill: Path, tmp_path: Path, capsys: Captured) -> None:
+    """Neither `--dry-run --pin` nor `--unpin` of a pin that there is not passes in silence, and no pin changes."""
+    ledger = str(tmp_path / "L")
+    _json(capsys, "ingest", str(bill), "--ledger", ledger)
+    assert run(["maintain", "--dry-run", "--pin", "dd", "--ledger", ledger]) == 2
+    assert "--dry-run changes nothing" in capsys.readouterr().err
+    _json(capsys, "maintain", "--pin", "kept", "--ledger", ledger)
+    assert run(["maintain", "--unpin", "nope", "--ledger", ledger]) == 2
+    told = capsys.readouterr().err
+    assert ("There is no pin 'nope'" in told, "Its pins: kept." in told) == (True, True)
+    assert [pin["name"] for pin in _json(capsys, "maintain", "--dry-run", "--ledger", ledger)["pins"]] == ["kept"]
+
+
+def test_no_address_is_shown_where_there_is_nothing_to_serve(tmp_path: Path, capsys: Captured) -> None:
+    """Without a ledger `serve` says so and nothing else."""
+    assert run(["serve", "--ledger", str(tmp_path / "none")]) == 1
+    assert capsys.readouterr().err.startswith("Error [LEDGER]: There is no ledger at")

@@ -60,3 +60,19 @@ def test_a_ledger_that_is_not_whole_gives_no_copy(ledger: Path, tmp_path: Path) 
     with pytest.raises(LedgerError):
         copy_ledger(str(ledger), tmp_path / "copy")
     assert set(tmp_path.iterdir()) == beside
+
+
+def test_no_copy_lands_within_the_ledger(ledger: Path, tmp_path: Path) -> None:
+    """A folder of the ledger itself is refused, also by another way to it, and nothing is written there."""
+    before = sorted(ledger.rglob("*"))
+    (tmp_path / "way").symlink_to(ledger)
+    for target in (ledger / "sub", tmp_path / "way" / "sub", ledger / "emissions" / ".." / "sub"):
+        with pytest.raises(UsageError, match="lies within the ledger"):
+            copy_ledger(str(ledger), target)
+    assert sorted(ledger.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_made_is_named(ledger: Path) -> None:
+    """Where no folder can be made, that is said, not what a ledger without tables lacks."""
+    with pytest.raises(LedgerError, match=r"^/proc/x cannot be written"):
+        copy_ledger(str(ledger), "/proc/x")

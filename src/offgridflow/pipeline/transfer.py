@@ -52,11 +52,13 @@ def copy_ledger(origin: str, target: str | Path) -> Copied:
 
 
 def _copied_to_folder(ledger: Ledger, target: Path) -> Copied:
+    _refuse_within(ledger, target)
     if target.exists():
         sentence = f"{target} is there already."
         raise UsageError(sentence, action="Name a folder that is not there yet.")
     beside = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
     try:
+        beside.mkdir(parents=True)  # the ledger would take a folder that cannot be made for one without tables
         copied = _copied_and_proven(ledger, LocalStorage(beside))
         beside.rename(target)
     except OSError as error:
@@ -65,6 +67,16 @@ def _copied_to_folder(ledger: Ledger, target: Path) -> Copied:
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Copied(str(target), copied.ledger_version, copied.digest, copied.files, copied.bytes_copied)
+
+
+def _refuse_within(ledger: Ledger, target: Path) -> None:
+    """Raise UsageError for a copy within the ledger, which would become a part of it."""
+    if not isinstance(ledger.storage, LocalStorage):
+        return
+    root = ledger.storage.root.resolve()
+    if target.resolve().is_relative_to(root):
+        sentence = f"{target} lies within the ledger {ledger.uri}."
+        raise UsageError(sentence, action="Name a folder outside of it.")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from offgridflow.cli import people
 from offgridflow.cli.options import Format, FormatOption, LedgerOption
 from offgridflow.cli.output import Answer, Column, Table, emit
 from offgridflow.cli.session import open_existing
+from offgridflow.domain.errors import UsageError
 
 ORDER = 43
 
@@ -31,7 +32,13 @@ def maintain(
     """
     from offgridflow import ledger as care  # noqa: PLC0415  delta-rs is late
 
+    if dry_run and (pin is not None or unpin is not None):
+        sentence = "--dry-run changes nothing, and --pin and --unpin do."
+        raise UsageError(sentence, action="Give one or the other.")
     opened = open_existing(ledger)
+    if unpin is not None and unpin not in care.pins(opened):
+        sentence = f"There is no pin {unpin!r} in this ledger."
+        raise UsageError(sentence, action=f"Its pins: {', '.join(sorted(care.pins(opened))) or 'none'}.")
     if pin is not None:
         care.pin(opened, opened.version(), pin)
     if unpin is not None:

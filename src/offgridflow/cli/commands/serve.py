@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from offgridflow.cli.options import LedgerOption
-from offgridflow.cli.session import ledger_uri, settings
+from offgridflow.cli.session import ledger_uri, open_existing, settings
 
 ORDER = 80
 
@@ -31,7 +31,9 @@ def serve(
     changes: dict[str, object] = {"host": host, "port": port}
     given = {name: value for name, value in changes.items() if value is not None}
     api = chosen.api.model_copy(update=given)
+    uri = ledger_uri(ledger)
+    open_existing(ledger)  # no address is shown where there is nothing to serve
     typer.echo(
         f"Dashboard http://{api.host}:{api.port}/  API http://{api.host}:{api.port}/api/v1/  stop: Ctrl+C", err=True
     )
-    run(chosen.model_copy(update={"api": api}), ledger_uri(ledger))
+    run(chosen.model_copy(update={"api": api}), uri)

@@ -1,5 +1,6 @@
 """Every failure has one shape, and every limit its status: 413, 422, 429, 503, never 500."""
 
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -9,12 +10,14 @@ import duckdb
 import pytest
 
 from offgridflow.api.access import UNRESTRICTED
+from offgridflow.api.editions import UNREADABLE
 from offgridflow.api.formats import Form, chosen_form
 from offgridflow.api.gate import Deadlines, Gate, GateLimits
 from offgridflow.api.problems import TITLES, ApiError, Code
 from offgridflow.ledger import Ledger
+from offgridflow.pipeline.service import ingest_files
 from offgridflow.reports.csv_text import to_csv
-from support.server import ApiClient, server_of
+from support.server import HEAD, ApiClient, line, make_ledger, server_of, settings
 
 Serve = Callable[..., ApiClient]
 ENDLESS = "SELECT sum(hash(a.range + b.range)) FROM range(1000000) a, range(1000000) b"
@@ -199,6 +202,41 @@ def test_a_ledger_that_is_gone_is_503_and_not_ready(serve: Serve, tmp_path: Path
     Ledger.open(gone, create=True)
     assert client.get("/readyz").json()["ledger_version"] == 0
     assert client.get("/api/v1/emissions").json()["rows"] == []
+
+
+def test_a_newest_version_that_cannot_be_read_is_told_until_it_can(serve: Serve, tmp_path: Path) -> None:
+    """While it lasts the version before is served, readyz is 503, pages and metrics say so; then all is well again."""
+    ledger = make_ledger(tmp_path)
+    client = serve(ledger=ledger)
+    before = client.get("/readyz").json()
+    files = set(ledger.rglob("*.parquet"))
+    more = tmp_path / "more.csv"
+    more.write_text(f"{HEAD}\n{line('2025-07-01', '222', 'us-east-1', '1.00')}\n")
+    assert ingest_files([more], str(ledger), settings()).status == "ok"
+    whole = {path: path.read_bytes() for path in set(ledger.rglob("*.parquet")) - files}
+    for path in whole:
+        os.truncate(path, 100)
+    store = server_of(client).parts.service.store
+    with pytest.raises(UNREADABLE):
+        store.refresh()
+    told = check_problem(client, "GET", "/readyz", 503)
+    assert f"version {before['ledger_version']} is served" in str(told["detail"])
+    assert client.get("/api/v1/emissions").json()["ledger_version"] == before["ledger_version"]
+    for page in ("/", "/explain", "/whatif"):
+        assert "The newest version of the ledger cannot be read since" in client.get(page).text
+    assert _unread_seconds(client) > 0
+    for path, content in whole.items():
+        path.write_bytes(content)
+    store.refresh()
+    assert client.get("/readyz").json()["ledger_version"] > before["ledger_version"]
+    assert "cannot be read" not in client.get("/").text
+    assert _unread_seconds(client) == 0
+
+
+def _unread_seconds(client: ApiClient) -> float:
+    found = re.search(r"^offgridflow_ledger_unread_seconds (\S+)$", client.get("/metrics").text, re.MULTILINE)
+    assert found is not None
+    return float(found[1])
 
 
 def test_every_code_is_documented() -> None:

@@ -18,7 +18,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES
 from offgridflow import __version__
 from offgridflow.api import routes_figures, routes_health, routes_ledger, schemas
 from offgridflow.api.context import Parts
-from offgridflow.api.editions import Store
+from offgridflow.api.editions import UNREADABLE, Store
 from offgridflow.api.formats import MEDIA_TYPES, Form
 from offgridflow.api.guard import Guard
 from offgridflow.api.history import AllRuns
@@ -30,7 +30,7 @@ from offgridflow.api.service import Service
 from offgridflow.api.state import state_of
 from offgridflow.api.tokens import Tokens
 from offgridflow.api.warm import ask_again
-from offgridflow.domain.errors import LedgerError, OffGridFlowError
+from offgridflow.domain.errors import OffGridFlowError
 from offgridflow.domain.identity import digest_of
 from offgridflow.reports.price_list import read_price_list
 from offgridflow.web.pages import add_pages, page_of_error
@@ -235,12 +235,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _watch(parts: Parts) -> None:
-    """Look for new versions; a ledger that cannot be read now may be readable soon, and readyz says so."""
+    """Look for new versions; one that cannot be read now may be soon: until then readyz, page and metrics say so."""
+    store, told = parts.service.store, ""
     while True:
         try:
-            await asyncio.to_thread(parts.service.store.refresh)
-        except (LedgerError, duckdb.Error) as error:
-            _logger.warning("the ledger cannot be read: %s", error)
+            await asyncio.to_thread(store.refresh)
+            now = ""
+        except UNREADABLE as error:
+            now = str(error).partition("\n")[0]
+        if now != told:
+            told = now
+            _logger.warning("the newest version of the ledger %s", f"cannot be read: {now}" if now else "is read again")
         await asyncio.sleep(LOOK_SECONDS)
 
 

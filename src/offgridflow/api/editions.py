@@ -12,13 +12,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from offgridflow.api.access import Restriction
-from offgridflow.domain.errors import LedgerError
+from offgridflow.domain.errors import LedgerError, OffGridFlowError
 from offgridflow.domain.sql import sql_list
 from offgridflow.ledger import Ledger, LiveCommit
 from offgridflow.ledger.ledger import read_marker
@@ -209,6 +209,27 @@ def _versions_of(snapshot: "Snapshot") -> _Key:
     return snapshot.version, snapshot.reported.version
 
 
+UNREADABLE: Final = (OffGridFlowError, duckdb.Error, OSError)
+"""What a ledger raises that cannot be read: the version before is served until it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why the newest version cannot be served, and since when (UTC)."""
+
+    sentence: str
+    since: datetime
+
+    def told(self, served: int) -> str:
+        """Return what anybody may know of it: without its cause, which the log has."""
+        since = f"{self.since:%Y-%m-%d %H:%M} UTC"
+        return f"The newest version of the ledger cannot be read since {since}; version {served} is served."
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Store:
     """The ledger as the server sees it.
 
@@ -218,6 +239,7 @@ class Store:
         threads: cores that queries may use together.
         memory_mib: what the engine may hold in memory; past it the engine writes to disk.
         opened: opens the ledger; an argument for tests.
+        clock: the present instant, UTC.
 
     """
 
@@ -228,10 +250,12 @@ class Store:
         threads: int = 2,
         memory_mib: int = 1024,
         opened: Callable[[str], Ledger] = Ledger.open,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
         self.ledger_uri = ledger_uri
         self.tag_keys = tuple(sorted(tag_keys))
         self._open = opened
+        self._clock = clock
         self._database = duckdb.connect(config={"threads": threads, "memory_limit": f"{memory_mib}MiB"})
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         self._building = threading.Lock()
@@ -239,6 +263,7 @@ class Store:
         self._editions: OrderedDict[_Key, Edition] = OrderedDict()
         self._newest: Edition | None = None
         self._watching: Ledger | None = None
+        self._trouble: Trouble | None = None
         self.before_serving: Callable[[Edition], None] = lambda _: None
         """Called with a new edition before it is the one that is served."""
 
@@ -253,17 +278,40 @@ class Store:
         return newest if newest is not None else self.refresh()
 
     def refresh(self) -> Edition:
-        """Look for a newer version of the ledger or of the providers' own figures, and build its edition; return it."""
+        """Look for a newer version of the ledger or of the providers' own figures, and build its edition; return it.
+
+        Raises one of UNREADABLE, and holds it as ``trouble`` until a look succeeds.
+        """
         with self._building:
-            newest, seen = self._newest, self._watched()
-            if newest is None or newest.versions != (seen.version(), seen.reported.version()):
-                ledger = self._open(self.ledger_uri)  # its own, so that copies of its files last as long as the edition
-                newest = self._built(ledger, ledger.snapshot(), is_ended=False)
-                self.before_serving(newest)
-                with self._lock:
-                    self._newest = newest
-                self._keep(newest)
+            try:
+                newest = self._looked()
+            except UNREADABLE as error:
+                since = self._clock() if self._trouble is None else self._trouble.since
+                self._trouble = Trouble(str(error).partition("\n")[0], since)
+                raise
+            self._trouble = None
             return newest
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why the last look for a new version failed; None after one that succeeded."""
+        return self._trouble
+
+    def unread_seconds(self) -> float:
+        """Return for how many seconds looks for a new version have failed; 0 where the last one succeeded."""
+        trouble = self._trouble
+        return 0.0 if trouble is None else max(0.0, (self._clock() - trouble.since).total_seconds())
+
+    def _looked(self) -> Edition:
+        newest, seen = self._newest, self._watched()
+        if newest is None or newest.versions != (seen.version(), seen.reported.version()):
+            ledger = self._open(self.ledger_uri)  # its own, so that copies of its files last as long as the edition
+            newest = self._built(ledger, ledger.snapshot(), is_ended=False)
+            self.before_serving(newest)
+            with self._lock:
+                self._newest = newest
+            self._keep(newest)
+        return newest
 
     def _watched(self) -> Ledger:
         """Return the ledger that stays open for looking, opened anew where another one lies there now."""

@@ -21,13 +21,19 @@ async def alive() -> dict[str, object]:
 
 @router.get("/readyz", responses={200: {"model": schemas.Health}, **problems()})
 def ready(request: Request) -> dict[str, object]:
-    """Whether the ledger can be read; which version is served."""
+    """Whether the ledger can be read, its newest version too; which version is served."""
     store = parts_of(request).service.store
     if not store.is_readable():
-        raise ApiError(
-            Code.NOT_READY, "The ledger cannot be read.", action="See the log.", headers={"Retry-After": "5"}
-        )
+        raise _not_ready(sentence="The ledger cannot be read.")
+    trouble, newest = store.trouble, store.newest
+    if trouble is not None and newest is not None:
+        raise _not_ready(sentence=trouble.told(newest.version))
     return {"status": "ok", "ledger_version": store.current().version}
+
+
+def _not_ready(*, sentence: str) -> ApiError:
+    action = "See the log; offgridflow verify finds damaged files."
+    return ApiError(Code.NOT_READY, sentence, action=action, headers={"Retry-After": "5"})
 
 
 @router.get(
@@ -41,6 +47,10 @@ def metrics(reader: Annotated[Context, Depends(needs(Scope.READ))]) -> Response:
     service = reader.service
     gauges = {
         "offgridflow_ledger_version": ("Version that is served.", float(service.store.current().version)),
+        "offgridflow_ledger_unread_seconds": (
+            "Seconds for which the newest version could not be read; 0 where it is served.",
+            service.store.unread_seconds(),
+        ),
         "offgridflow_rollup_rows": ("Rows of the rollup.", float(service.store.rollup_rows())),
         "offgridflow_heavy_queries_running": ("Queries over rows that run.", float(service.gate.running)),
         "offgridflow_heavy_queries_waiting": ("Queries over rows that wait.", float(service.gate.waiting)),

@@ -110,12 +110,19 @@ def problem_page(problem: Problem, error: ApiError | Any) -> HTMLResponse:  # no
     return page
 
 
+def _shown(reader: Context, page: str, version: int, **values: object) -> HTMLResponse:
+    """Return a page of figures of a version, with a banner where a newer one is there that cannot be read."""
+    trouble = reader.service.store.trouble
+    unread = None if trouble is None else trouble.told(version)
+    return rendered(f"{page}.html", 200, page=page, caller=reader.caller, version=version, unread=unread, **values)
+
+
 @router.get("/")
 def show_overview(reader: Reader, query: Asked) -> Response:
     """Totals, trend, breakdown."""
     edition = reader.service.store.current()
     values = overview(reader, edition, query.view(), datetime.now(UTC))
-    return rendered("overview.html", page="overview", caller=reader.caller, version=edition.version, **values)
+    return _shown(reader, "overview", edition.version, **values)
 
 
 @router.get("/explain")
@@ -123,7 +130,7 @@ def show_explain(reader: Reader, query: Asked) -> Response:
     """A figure opened to its arithmetic."""
     edition = reader.service.store.current()
     values = explained(reader, edition, query.view(), (query.name or "").strip() or None)
-    return rendered("explain.html", page="explain", caller=reader.caller, version=edition.version, **values)
+    return _shown(reader, "explain", edition.version, **values)
 
 
 @router.get("/whatif")
@@ -131,7 +138,7 @@ def show_whatif(reader: Reader, query: Asked) -> Response:
     """The same use elsewhere."""
     edition = reader.service.store.current()
     values = whatif_story(reader, edition, query.view(), query.change())
-    return rendered("whatif.html", page="whatif", caller=reader.caller, version=edition.version, asked=query, **values)
+    return _shown(reader, "whatif", edition.version, asked=query, **values)
 
 
 @router.get("/docs")

@@ -22,6 +22,7 @@ from offgridflow.api.editions import UNREADABLE, Store
 from offgridflow.api.formats import MEDIA_TYPES, Form
 from offgridflow.api.guard import Guard
 from offgridflow.api.history import AllRuns
+from offgridflow.api.methods import allowed
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.packing import Packing
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, FieldProblem, problem_of
@@ -302,6 +303,10 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+    if status == 405:  # noqa: PLR2004  Method Not Allowed: all that the address knows, not its first route alone
+        headers = {"Allow": allowed(request.app.routes, request.scope)}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
     code = _CODES.get(status, Code.INTERNAL)
     told = ApiError(code, str(getattr(error, "detail", "")) + ".", action="/docs lists all addresses.")
     return _answer(request, told, headers)

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect
 
 from offgridflow.api.access import LOCAL_USER, Caller
 from offgridflow.api.kept import kept_answer
+from offgridflow.api.methods import as_get, without_body
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, problem_of
 from offgridflow.cloud.pace import Quota, TokenBucket
@@ -106,6 +107,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began, status = self._clock(), 500
+        is_head = scope["method"] == "HEAD"
+        asked = as_get(scope) if is_head else scope
 
         async def counted(message: Message) -> None:
             nonlocal status
@@ -115,9 +118,9 @@ class Guard:
             await send(message)
 
         try:
-            await self._checked(scope, receive, counted)
+            await self._checked(asked, receive, without_body(counted) if is_head else counted)
         finally:
-            self._metrics.observe(_route_of(scope), scope["method"], status, self._clock() - began)
+            self._metrics.observe(_route_of(asked), scope["method"], status, self._clock() - began)
 
     async def _checked(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         headers = _headers(scope)

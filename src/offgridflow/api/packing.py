@@ -18,5 +18,10 @@ class Packing(GZipMiddleware):
         if scope["type"] == "http":
             said = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
             if not takes_gzip(",".join(said)):
-                scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != _HEADER]}
+                plain = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != _HEADER]}
+                try:
+                    await super().__call__(plain, receive, send)
+                finally:
+                    scope["route"] = plain.get("route")  # which the metrics name
+                return
         await super().__call__(scope, receive, send)

@@ -12,6 +12,7 @@ from offgridflow.api.context import Context, needs
 from offgridflow.api.documents import problems, tabular
 from offgridflow.api.export import Export
 from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form
+from offgridflow.api.methods import HEADERS_ONLY
 from offgridflow.api.paging import Cursor, digest_of, page_of, read_cursor
 from offgridflow.reports.explain import step_records
 from offgridflow.reports.inventory import inventory
@@ -132,11 +133,13 @@ def export(reader: Reader, query: Annotated[params.ExportQuery, Query()]) -> Res
     if form is Form.JSON:
         raise params.usage(parameter="format", sentence="An export is csv, ndjson, parquet or arrow.")
     edition = reader.edition(query)
-    stream = Export(edition, reader.caller.restriction, scope, form, reader.service)
     headers = {
         "Content-Disposition": f'attachment; filename="offgridflow-v{edition.version}.{form}"',
         "Cache-Control": "no-store",
     }
+    if getattr(reader.request.state, HEADERS_ONLY, False):  # nobody would read the rows
+        return StreamingResponse(iter((b"",)), media_type=MEDIA_TYPES[form], headers=headers)
+    stream = Export(edition, reader.caller.restriction, scope, form, reader.service)
     return StreamingResponse(iter(stream), media_type=MEDIA_TYPES[form], headers=headers)
 
 

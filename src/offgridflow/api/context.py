@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fastapi import Request, Response
 
 from offgridflow.api.access import Caller, Scope
-from offgridflow.api.formats import Form, Record, chosen_form, rendered
+from offgridflow.api.formats import OPEN, Form, Record, chosen_form, rendered
 from offgridflow.api.history import AllRuns
 from offgridflow.api.kept import Asked, found, keep
 from offgridflow.api.metrics import Metrics
@@ -21,6 +21,7 @@ from offgridflow.domain.errors import LedgerError
 from offgridflow.settings import ApiSettings
 
 if TYPE_CHECKING:
+    from offgridflow.api.columns import Columns
     from offgridflow.api.editions import Edition
     from offgridflow.pipeline.runs import RunStore
 
@@ -80,9 +81,16 @@ class Context:
             )
 
     def answer(
-        self, edition: "Edition", form: Form | None, make: "Callable[[], tuple[Record, Sequence[Record]]]"
+        self,
+        edition: "Edition",
+        form: Form | None,
+        make: "Callable[[], tuple[Record, Sequence[Record]]]",
+        columns: "Columns" = OPEN,
     ) -> Response:
-        """Return an answer about a version: 304 where the client has it, else kept bytes, else made now."""
+        """Return an answer about a version: 304 where the client has it, else kept bytes, else made now.
+
+        ``columns`` are those of its table, whatever records there are.
+        """
         headers, url = self.request.headers, self.request.url
         asked = Asked(
             self.service.state_of(edition),
@@ -95,7 +103,7 @@ class Context:
         kept = found(bodies, asked, headers)
         if kept is None:
             began = time.monotonic()
-            kept = keep(bodies, asked, headers, rendered(asked.form, *make()))
+            kept = keep(bodies, asked, headers, rendered(asked.form, *make(), columns))
             if time.monotonic() - began > _SLOW_SECONDS:
                 self.service.slow.put(asked.name, None, 1)
         response = Response(kept.body, kept.status)

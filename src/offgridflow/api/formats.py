@@ -81,29 +81,36 @@ def _ranges(accept: str) -> list[tuple[str, float]]:
     return found
 
 
-def rendered(form: Form, shape: Record, records: Sequence[Record]) -> bytes:
-    """Return an answer: the whole ``shape`` as JSON, or its ``records`` in a tabular format."""
+OPEN: Final[Mapping[str, str]] = {}
+"""The columns of a table that are not declared: names and types are those that its records have."""
+
+
+def rendered(form: Form, shape: Record, records: Sequence[Record], columns: Mapping[str, str] = OPEN) -> bytes:
+    """Return an answer: the whole ``shape`` as JSON, or its ``records`` in a tabular format with these ``columns``."""
     if form is Form.JSON:
         return to_json(jsonable(shape), indent=None).encode() + b"\n"
     if form is Form.CSV:
-        return to_csv(records).encode()
+        return to_csv(records, columns).encode()
     if form is Form.NDJSON:
         return "".join(to_json(jsonable(record), indent=None) + "\n" for record in records).encode()
-    return to_parquet(records) if form is Form.PARQUET else to_arrow(records)
+    return to_parquet(records, columns) if form is Form.PARQUET else to_arrow(records, columns)
 
 
-def to_parquet(records: Sequence[Record]) -> bytes:
-    """Return records as a Parquet file: DECIMAL(38,15) for figures, BIGINT for counts, texts, nested values as JSON."""
-    with _table(records) as con, tempfile.TemporaryDirectory() as folder:
+def to_parquet(records: Sequence[Record], columns: Mapping[str, str] = OPEN) -> bytes:
+    """Return records as a Parquet file: DECIMAL(38,15) for figures, BIGINT for counts, texts, nested values as JSON.
+
+    ``columns`` (name to type) come first and are there without records too; others take the type of their values.
+    """
+    with _table(records, columns) as con, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
         con.execute("COPY given TO ? (FORMAT parquet, COMPRESSION zstd)", [str(path)])
         return path.read_bytes()
 
 
-def to_arrow(records: Sequence[Record]) -> bytes:
+def to_arrow(records: Sequence[Record], columns: Mapping[str, str] = OPEN) -> bytes:
     """Return records as an Arrow IPC stream, in the types of ``to_parquet``."""
     out = io.BytesIO()
-    with _table(records) as con:
+    with _table(records, columns) as con:
         write_arrow(con.sql("FROM given"), out)
     return out.getvalue()
 
@@ -127,11 +134,11 @@ class _Unwrapped:
 
 
 @contextmanager
-def _table(records: Sequence[Record]) -> Iterator[duckdb.DuckDBPyConnection]:
+def _table(records: Sequence[Record], declared: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection with the records in the table ``given``."""
-    names = list(dict.fromkeys(name for record in records for name in record)) or ["empty"]
+    names = list(dict.fromkeys([*declared, *(name for record in records for name in record)])) or ["empty"]
     columns = {name: [record.get(name) for record in records] for name in names}
-    kinds = {name: _kind(values) for name, values in columns.items()}
+    kinds = {name: declared.get(name) or _kind(values) for name, values in columns.items()}
     definition = ", ".join(f"{_quoted(name)} {kind}" for name, kind in kinds.items())
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")

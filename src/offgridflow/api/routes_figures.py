@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
-from offgridflow.api import params, schemas
+from offgridflow.api import columns, params, schemas
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs
 from offgridflow.api.documents import problems, tabular
@@ -27,6 +27,7 @@ from offgridflow.reports.swap import Swap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from offgridflow.api.columns import Columns
     from offgridflow.api.editions import Edition
     from offgridflow.api.service import Question
     from offgridflow.reports.coverage import CoverageReport
@@ -47,6 +48,9 @@ def emissions(reader: Reader, query: Annotated[params.EmissionsQuery, Query()]) 
     digest = digest_of("emissions", question, query.sort, query.top, query.compare)
     cursor = read_cursor(query.cursor, digest) if query.cursor else None
     edition = reader.edition(query, cursor.version if cursor else None)
+    wanted = columns.emissions(question.by, is_compared=query.compare)
+    if query.sort is not None:
+        _check_sort(query.sort, wanted)
 
     def make() -> tuple[Record, "Sequence[Record]"]:
         found = reader.service.report(edition, reader.caller.restriction, question)
@@ -55,7 +59,7 @@ def emissions(reader: Reader, query: Annotated[params.EmissionsQuery, Query()]) 
         shape = {**found.to_json(), "rows": list(page), "next": following}
         return (shape if before is None else {**shape, "previous": before.to_json()}), page
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, wanted)
 
 
 def _rows(
@@ -74,13 +78,14 @@ def _rows(
     return rows[: query.top] if query.top else rows, before
 
 
+def _check_sort(sort: str, known: "Columns") -> None:
+    if sort.removeprefix("-") not in known:
+        sentence = f"The rows have no column of that name; they have {', '.join(sorted(known))}."
+        raise params.usage(parameter="sort", sentence=sentence)
+
+
 def _sorted(rows: "Sequence[Row]", sort: str) -> "Sequence[Row]":
     name = sort.removeprefix("-")
-    known = set(rows[0]) if rows else {name}
-    if name not in known:
-        raise params.usage(
-            parameter="sort", sentence=f"The rows have no column of that name; they have {', '.join(sorted(known))}."
-        )
     is_falling = sort.startswith("-")
     with_value = [row for row in rows if row[name] is not None]
     ordered = sorted(with_value, key=lambda row: _order(row[name]), reverse=is_falling)
@@ -115,7 +120,7 @@ def activities(reader: Reader, query: Annotated[params.ActivitiesQuery, Query()]
         following = Cursor(edition.version, offset + query.limit, digest).text() if len(rows) > query.limit else None
         return {"rows": page, "ledger_version": edition.version, "next": following}, page
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.ACTIVITIES)
 
 
 _STREAMS: Final[dict[str, Any]] = {
@@ -152,7 +157,7 @@ def coverage(reader: Reader, query: Annotated[params.CoverageQuery, Query()]) ->
         found: CoverageReport = reader.service.coverage(edition, reader.caller.restriction, question)
         return found.to_json(), found.buckets
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.COVERAGE_BUCKETS)
 
 
 @router.get("/sensitivity", responses={200: tabular(schemas.Answer), **problems(422, 503)}, response_class=Response)
@@ -164,7 +169,7 @@ def sensitivity(reader: Reader, query: Annotated[params.CoverageQuery, Query()])
         found = reader.service.sensitivity(edition, reader.caller.restriction, question)
         return {**found.to_json(), "ledger_version": edition.version}, found.groups
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.SENSITIVITY_GROUPS)
 
 
 @router.get("/rates", responses={200: tabular(schemas.Rates), **problems(422, 503)}, response_class=Response)
@@ -180,7 +185,7 @@ def rates(reader: Reader, query: Annotated[params.RatesQuery, Query()]) -> Respo
         page, following = page_of(found.rates, cursor, query.limit, edition.version, digest)
         return {"rates": list(page), "ledger_version": edition.version, "next": following}, page
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.RATE_CARD)
 
 
 @router.get("/explain", responses={200: tabular(schemas.Explained), **problems(422, 503)}, response_class=Response)
@@ -192,7 +197,7 @@ def explain(reader: Reader, query: Annotated[params.ExplainQuery, Query()]) -> R
         found = reader.service.explain(edition, reader.caller.restriction, question, query.name, query.most)
         return {**found.to_json(), "ledger_version": edition.version}, step_records(found)
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.STEPS)
 
 
 @router.get("/whatif", responses={200: tabular(schemas.Compared), **problems(422, 503)}, response_class=Response)
@@ -232,7 +237,7 @@ def reconciled(reader: Reader, query: Annotated[params.MonthsQuery, Query()]) ->
             found = reconcile(reading.con, query.date_from, query.date_to, keys, provenance=reading.provenance)
         return found.to_json(), found.rows
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.reconciled(keys))
 
 
 @router.get("/reported", responses={200: tabular(schemas.Rows), **problems(422, 503)}, response_class=Response)
@@ -256,7 +261,7 @@ def reported(reader: Reader, query: Annotated[params.ReportedQuery, Query()]) ->
         following = Cursor(edition.version, offset + query.limit, digest).text() if len(rows) > query.limit else None
         return {"rows": page, "ledger_version": edition.version, "next": following}, page
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.PUBLISHED)
 
 
 @router.get("/inventory", responses={200: tabular(schemas.Inventory), **problems(422, 503)}, response_class=Response)
@@ -271,4 +276,4 @@ def inventoried(reader: Reader, query: Annotated[params.InventoryQuery, Query()]
             found = inventory(reading.con, query.year, units, query.unit, provenance=reading.provenance)
         return found.to_json(), records_of(found)
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.INVENTORY)

@@ -1,12 +1,12 @@
 """Routes about the ledger itself: sources, quarantine, history, factor sets, runs."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from offgridflow import factors
-from offgridflow.api import params, schemas
+from offgridflow.api import columns, params, schemas
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs
 from offgridflow.api.documents import problems, tabular
@@ -50,7 +50,7 @@ def sources(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Resp
         flat = [{"source": each["source"], "type": each["type"]} | period for each in page for period in _periods(each)]
         return {"sources": list(page), "ledger_version": edition.version, "next": following}, flat
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.SOURCE_PERIODS)
 
 
 def _report_providers(reader: Context, edition: "Edition") -> Mapping[str, str]:
@@ -128,7 +128,7 @@ def quarantine(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> R
         page = rows[: query.limit]
         return {"rows": page, "ledger_version": edition.version, "next": following}, page
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.UNREADABLE_LINES)
 
 
 @router.get("/history", responses={200: tabular(schemas.History), **problems(422)}, response_class=Response)
@@ -139,17 +139,14 @@ def history(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> Resp
 
     def make() -> tuple[Record, Sequence[Record]]:
         done = [
-            {name: entry.get(name) for name in _HISTORY}
+            {name: entry.get(name) for name in columns.HISTORY}
             for entry in reader.service.store.history()
             if _version(entry) <= edition.version
         ]
         page, following = _paged(reader, query, "history", done)
         return {"history": list(page), "ledger_version": edition.version, "next": following}, page
 
-    return reader.answer(edition, query.format, make)
-
-
-_HISTORY: Final = ("version", "at", "action", "source", "billing_period", "commit_id")
+    return reader.answer(edition, query.format, make, columns.HISTORY)
 
 
 def _version(entry: Mapping[str, object]) -> int:
@@ -179,7 +176,7 @@ def factor_sets(reader: Reader, query: Annotated[params.ListQuery, Query()]) -> 
         }
         return shape, [dict(source) for source in made.sources()]
 
-    return reader.answer(edition, query.format, make)
+    return reader.answer(edition, query.format, make, columns.FACTOR_SOURCES)
 
 
 @router.get("/runs", tags=["runs"], responses={200: tabular(schemas.RunList), **problems(422)}, response_class=Response)
@@ -190,7 +187,7 @@ def runs(
     reader.require_whole()
     form = chosen_form(None, accept)
     page, following = _paged(reader, query, "runs", reader.parts.all_runs.list())
-    body = rendered(form, {"runs": list(page), "next": following}, page)
+    body = rendered(form, {"runs": list(page), "next": following}, page, columns.RUNS)
     return Response(body, media_type=MEDIA_TYPES[form], headers={"Cache-Control": "no-store"})
 
 

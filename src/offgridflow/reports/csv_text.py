@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -23,12 +23,13 @@ def jsonable(value: object) -> object:
     return value
 
 
-def to_csv(records: Sequence[Mapping[str, object]]) -> str:
+def to_csv(records: Sequence[Mapping[str, object]], columns: Iterable[str] = ()) -> str:
     """Return records as CSV (RFC 4180, CRLF). A text that a spreadsheet would run gets an apostrophe before it.
 
-    Numbers are written in full and untouched, unknown values as empty cells.
+    Numbers are written in full and untouched, unknown values as empty cells. ``columns`` come first, whether a record
+    has them or not.
     """
-    names = list(dict.fromkeys(name for record in records for name in record))
+    names = list(dict.fromkeys([*columns, *(name for record in records for name in record)]))
     out = io.StringIO()
     writer = csv.writer(out)
     if names:

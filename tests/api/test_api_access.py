@@ -1,5 +1,7 @@
 """Who may see what: tokens, scopes, restrictions, sessions, hosts, other sites, and how often."""
 
+import html
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -82,7 +84,8 @@ def test_every_route_wants_a_token_once_there_is_one(serve: Serve) -> None:
             assert answer.headers["content-type"] == "application/problem+json"
             assert "www-authenticate" in answer.headers
     for page in PAGES:
-        assert client.get(page, headers={"Accept": "text/html"}, follow_redirects=False).headers["location"] == "/login"
+        login = "/login" if page == "/" else f"/login?next={page}"
+        assert client.get(page, headers={"Accept": "text/html"}, follow_redirects=False).headers["location"] == login
 
 
 def test_a_read_token_cannot_start_or_cancel(serve: Serve) -> None:
@@ -170,7 +173,7 @@ def test_pages_of_other_sites_change_nothing(serve: Serve, headers: dict[str, st
 
 
 def test_a_token_opens_a_browser_session_that_ends_with_it(serve: Serve) -> None:
-    """Sign-in sets an HttpOnly, SameSite=Strict cookie; sign-out and revoking the token end it."""
+    """Sign-in sets an HttpOnly, SameSite=Lax cookie; sign-out and revoking the token end it."""
     client = serve()
     tokens = server_of(client).parts.tokens
     record, token = tokens.create("person")
@@ -179,7 +182,7 @@ def test_a_token_opens_a_browser_session_that_ends_with_it(serve: Serve) -> None
     assert signed_in.status_code == 303
     cookie = signed_in.headers["set-cookie"].lower()
     assert "httponly" in cookie
-    assert "samesite=strict" in cookie
+    assert "samesite=lax" in cookie
     assert token not in cookie
     assert client.get("/", headers={"Accept": "text/html"}).status_code == 200
     crossed = client.post("/logout", headers={"Sec-Fetch-Site": "cross-site"})
@@ -188,6 +191,67 @@ def test_a_token_opens_a_browser_session_that_ends_with_it(serve: Serve) -> None
     other = tokens.create("still asks")
     assert other is not None
     assert client.get("/api/v1/sources").status_code == 401
+
+
+def test_a_login_leads_to_the_page_that_was_asked_for(serve: Serve) -> None:
+    """The address goes along through the login, a wrong token too; who is signed in already is sent on."""
+    client = serve()
+    _, token = server_of(client).parts.tokens.create("person")
+    asked = "/?by=service_name&where=provider%3Daws&where=tag%3Ateam%3Da%26b%22%3E"
+    shown = client.get(asked, headers={"Accept": "text/html"})
+    assert shown.status_code == 303
+    form = client.get(shown.headers["location"])
+    assert _next_of(form.text) == asked
+    refused = client.post("/login", data={"token": "wrong", "next": _next_of(form.text)})
+    assert (refused.status_code, _next_of(refused.text)) == (401, asked)
+    signed_in = client.post("/login", data={"token": token, "next": _next_of(refused.text)})
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, asked)
+    again = client.get(shown.headers["location"])
+    assert (again.status_code, again.headers["location"]) == (303, asked)
+    assert client.get(asked, headers={"Accept": "text/html", "Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+def test_an_address_that_is_too_long_to_take_along_leads_to_the_login_all_the_same(serve: Serve) -> None:
+    """The login opens; it leads to the overview then."""
+    client = serve()
+    server_of(client).parts.tokens.create("person")
+    shown = client.get("/?by=" + "%C3%A9" * 1300, headers={"Accept": "text/html"})
+    assert (shown.status_code, shown.headers["location"]) == (303, "/login")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "https://evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "\t//evil.example",
+        " //evil.example",
+        "evil.example",
+        "javascript:alert(1)",
+        "//[",
+        "",
+        "/login?next=/x",
+    ],
+)
+def test_a_login_leads_to_no_other_site(serve: Serve, target: str) -> None:
+    """Whatever stands in next, a login ends on this server; what is no address of it means the overview."""
+    client = serve()
+    _, token = server_of(client).parts.tokens.create("person")
+    assert _next_of(client.get("/login", params={"next": target}).text) == "/"
+    signed_in = client.post("/login", data={"token": token, "next": target})
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/")
+    again = client.get("/login", params={"next": target})
+    assert (again.status_code, again.headers["location"]) == (303, "/")
+
+
+def _next_of(page: str) -> str:
+    found = re.search(r'name="next" value="([^"]*)"', page)
+    assert found is not None
+    return html.unescape(found[1])
 
 
 def test_only_the_hash_of_a_token_is_kept(serve: Serve, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 Cross-site requests (CSRF) are told by the headers that browsers set and pages cannot (after Filippo Valsorda,
 "Cross-Site Request Forgery", 2025): a changing request needs Sec-Fetch-Site same-origin or none; without that header
 its Origin must name this host; without both no browser sent it. A bearer token without a cookie needs no check, because
-no browser adds it by itself.
+no browser adds it by itself. Since no GET changes anything, and every other request is checked so, the cookie of a
+session is SameSite=Lax: a link on another site leads to the page, signed in.
 """
 
 import math
@@ -22,6 +23,7 @@ from offgridflow.api.kept import kept_answer
 from offgridflow.api.methods import as_get, without_body
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, problem_of
+from offgridflow.api.targets import login_to
 from offgridflow.cloud.pace import Quota, TokenBucket
 from offgridflow.domain.errors import OffGridFlowError
 
@@ -133,7 +135,7 @@ class Guard:
                 self._check_rate(caller)
         except OffGridFlowError as error:
             if _wants_page(scope, headers) and error.code == "UNAUTHENTICATED":
-                await _redirect(send, "/login")
+                await _redirect(send, login_to(scope["raw_path"] or b"/", scope["query_string"]))
                 return
             await send_problem(send, error)
             return

@@ -19,6 +19,7 @@ from offgridflow.api.context import Context, needs, parts_of
 from offgridflow.api.guard import SESSION_COOKIE
 from offgridflow.api.params import Strict, pairs_of
 from offgridflow.api.problems import TITLES, ApiError, Code, Problem, problem_of
+from offgridflow.api.targets import local_target
 from offgridflow.web import words
 from offgridflow.web.charts import METRICS
 from offgridflow.web.links import View
@@ -163,9 +164,10 @@ def favicon() -> Response:
 @router.get("/login")
 def show_login(request: Request) -> Response:
     """Where a token opens a browser session."""
-    if not parts_of(request).tokens.any_active():
-        return RedirectResponse("/", _SEE_OTHER)
-    return rendered("login.html", page="login", caller=None, sentence=None)
+    target = local_target(request.query_params.get("next", ""))
+    if getattr(request.state, "caller", None) is not None:  # signed in already, or nobody has to
+        return RedirectResponse(target, _SEE_OTHER)
+    return rendered("login.html", page="login", caller=None, sentence=None, target=target)
 
 
 @router.post("/login")
@@ -173,18 +175,19 @@ async def login(request: Request) -> Response:
     """Open a session with a token from the form."""
     parts = parts_of(request)
     given = parse_qs((await request.body()).decode("utf-8", "replace"), max_num_fields=5)
+    target = local_target(given.get("next", [""])[0])
     caller = parts.tokens.caller(given.get("token", [""])[0].strip())
     if caller is None:
         sentence = "That token is unknown, expired or revoked."
-        return rendered("login.html", 401, page="login", caller=None, sentence=sentence)
+        return rendered("login.html", 401, page="login", caller=None, sentence=sentence, target=target)
     secret = parts.tokens.open_session(caller, parts.settings.session_hours)
-    answer = RedirectResponse("/", _SEE_OTHER)
+    answer = RedirectResponse(target, _SEE_OTHER)
     answer.set_cookie(
         SESSION_COOKIE,
         secret,
         max_age=round(parts.settings.session_hours * 3600),
         httponly=True,
-        samesite="strict",
+        samesite="lax",
         secure=request.url.scheme == "https",
     )
     return answer

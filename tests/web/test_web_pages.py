@@ -242,6 +242,18 @@ def test_links_between_pages_keep_what_is_shown(site: ApiClient) -> None:
     assert 'name="from" value="2025-06"' in shown
 
 
+@pytest.mark.parametrize("page", ["/", "/explain", "/whatif"])
+@pytest.mark.parametrize(
+    "question", ["where=x", "where=", "where=bogus%3D1", "metric=zzz", "foo=1", "from=2025-13", "by=bogus"]
+)
+def test_a_page_shows_nothing_else_than_it_was_asked_for(site: ApiClient, page: str, question: str) -> None:
+    """What is no filter, metric or parameter is 422 as in the API, never a page without it; empty fields are absent."""
+    answer = site.get(f"{page}?{question}", headers={"Accept": "text/html"})
+    assert answer.status_code == 422
+    assert answer.headers["content-type"].startswith("text/html")
+    assert site.get(f"{page}?metric=&from=&to=", headers={"Accept": "text/html"}).status_code == 200
+
+
 @pytest.mark.parametrize(("period", "name"), [("2025-06", "Jun 2025"), ("2025-06-03T04", "3 Jun 2025, 04:00 UTC")])
 def test_a_period_is_written_for_people(period: str, name: str) -> None:
     """A month by its name; an hour with day, clock and time zone."""

@@ -288,7 +288,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     if any(each["type"] == "json_invalid" for each in found):
         return _answer(request, ApiError(Code.BAD_REQUEST, "The body is not JSON.", action="Correct it."))
     fields = [
-        FieldProblem(".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]), each["msg"])
+        FieldProblem(".".join(str(part) for part in each["loc"][1:]) or str(each["loc"][0]), _told(each))
         for each in found
     ]
     first = fields[0] if fields else FieldProblem("request", "It is not understood")
@@ -299,6 +299,12 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
         fields=fields,
     )
     return _answer(request, told)
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    """Return what is wrong with a parameter, of a filter in the words of the documentation."""
+    is_filter = error["type"] == "string_pattern_mismatch" and "where" in error["loc"]
+    return "A filter is key=value or tag:KEY=value" if is_filter else str(error["msg"])
 
 
 async def _on_http(request: Request, error: Exception) -> Response:

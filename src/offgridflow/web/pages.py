@@ -17,9 +17,10 @@ from offgridflow import __version__
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs, parts_of
 from offgridflow.api.guard import SESSION_COOKIE
-from offgridflow.api.params import Strict, pairs_of
+from offgridflow.api.params import Filter, Strict, pairs_of
 from offgridflow.api.problems import TITLES, ApiError, Code, Problem, problem_of
 from offgridflow.api.targets import local_target
+from offgridflow.reports.scope import filters_of, key_of, scope_of
 from offgridflow.web import words
 from offgridflow.web.charts import METRICS
 from offgridflow.web.links import View
@@ -40,8 +41,8 @@ class PageQuery(Strict):
     from_: str | None = Field(None, alias="from", max_length=10)
     to: str | None = Field(None, max_length=10)
     by: str = Field("provider", max_length=200)
-    metric: str = Field("carbon", max_length=20)
-    where: list[Annotated[str, Field(max_length=700)]] = Field(default=[], max_length=20)
+    metric: str = Field("carbon", pattern=f"^({'|'.join(METRICS)})?$")
+    where: list[Filter] = Field(default=[], max_length=20)
     name: _Short = None
     region: _Short = None
     new_region: _Short = None
@@ -51,11 +52,12 @@ class PageQuery(Strict):
     new_storage: _Short = None
 
     def view(self) -> View:
-        """Return the view; an unknown metric counts as the first."""
-        metric = self.metric if self.metric in METRICS else "carbon"
-        where = pairs_of([item for item in self.where if "=" in item])
+        """Return the view. Raises UsageError for a key, month or day that is not one."""
+        where = pairs_of(self.where)
         first, last = (value[:7] if value else None for value in (self.from_, self.to))
-        return View(first, last, self.by.split(",")[0].strip() or "provider", metric, where)
+        key = key_of(self.by.split(",")[0].strip() or "provider").name
+        scope_of(first, last, filters_of(where))  # refuses what reports would refuse, on pages without a report too
+        return View(first, last, key, self.metric or "carbon", where)
 
     def change(self) -> Change:
         """Return what is to be changed."""

@@ -100,6 +100,39 @@ def test_bodies_and_addresses_have_a_largest_size(serve: Serve) -> None:
     check_problem(client, "GET", "/api/v1/emissions?by=" + "a" * 9000, 400)
 
 
+@pytest.mark.parametrize(
+    ("media", "status"),
+    [
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/octet-stream", 415),
+        (None, 415),
+        ("application/json; charset=utf-8", 422),
+        ("application/merge-patch+json", 422),
+    ],
+)
+def test_a_body_that_is_not_json_is_415(api: ApiClient, media: str | None, status: int) -> None:
+    """A body is read where its Content-Type is JSON, and only there."""
+    headers = {"Idempotency-Key": "k", **({} if media is None else {"Content-Type": media})}
+    told = check_problem(api, "POST", "/api/v1/runs", status, content=b'{"bogus": 1}', headers=headers)
+    assert (told["code"] == "UNSUPPORTED_MEDIA_TYPE") == (status == 415)
+
+
+def test_a_run_of_months_that_end_before_they_begin_is_422(api: ApiClient) -> None:
+    """It is refused when it is asked for, not when it runs."""
+    body = {"from": "2026-05", "to": "2026-01"}
+    told = check_problem(api, "POST", "/api/v1/runs", 422, json=body, headers={"Idempotency-Key": "backwards"})
+    assert told["errors"] == [{"where": "to", "detail": "It lies before from, 2026-05."}]
+    assert api.get("/api/v1/runs").json()["runs"] == []
+
+
+@pytest.mark.parametrize("path", ["emissions", "reconcile", "explain", "coverage"])
+def test_answers_do_not_speak_of_options_of_commands(api: ApiClient, path: str) -> None:
+    """What to do next is said in the words of the API."""
+    told = check_problem(api, "GET", f"/api/v1/{path}?from=2025-06&to=2025-05", 422)
+    assert "--" not in f"{told['detail']} {told['action']}"
+
+
 def test_too_many_groups_are_refused_before_they_are_fetched(serve: Serve) -> None:
     """A question with more groups than the limit is 422 on both paths."""
     client = serve(groups=2)

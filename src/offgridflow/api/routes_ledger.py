@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from offgridflow import factors
 from offgridflow.api import columns, params, schemas
@@ -12,6 +12,7 @@ from offgridflow.api.context import Context, needs
 from offgridflow.api.documents import problems, tabular
 from offgridflow.api.formats import MEDIA_TYPES, Form, Record, chosen_form, rendered
 from offgridflow.api.paging import Cursor, digest_of, page_of, read_cursor
+from offgridflow.api.problems import ApiError, Code
 from offgridflow.reports.csv_text import jsonable
 from offgridflow.reports.figures import to_json
 from offgridflow.reports.records import records
@@ -26,6 +27,21 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/api/v1", tags=["ledger"])
 Reader = Annotated[Context, Depends(needs(Scope.READ))]
 Starter = Annotated[Context, Depends(needs(Scope.RUN))]
+
+
+def _json_starter(starter: Starter, request: Request) -> Context:
+    """Refuse a body that does not say that it is JSON. Raises ApiError UNSUPPORTED_MEDIA_TYPE."""
+    headers = request.headers
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+    is_json = media == "application/json" or (media.startswith("application/") and media.endswith("+json"))
+    if is_json or not (media or has_body):
+        return starter
+    sentence = f"The body is {media or 'of no named type'}, not JSON."
+    raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, sentence, action="Send Content-Type: application/json.")
+
+
+JsonStarter = Annotated[Context, Depends(_json_starter)]
 RunId = Annotated[str, Path(max_length=64, pattern=r"^[0-9A-Za-z-]+$", description="`run_id` of a run.")]
 
 
@@ -206,11 +222,13 @@ def run(reader: Reader, run_id: RunId) -> Response:
     response_class=Response,
 )
 def start_run(
-    starter: Starter,
+    starter: JsonStarter,
     body: params.RunRequest,
     idempotency_key: Annotated[str, Header(min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")],
 ) -> Response:
     """Ingest the configured paths and sources. The same Idempotency-Key gives the first answer again for 24 hours."""
+    if body.date_from and body.date_to and body.date_to < body.date_from:
+        raise params.usage(parameter="to", sentence=f"It lies before from, {body.date_from}.")
     parameters = body.model_dump(by_alias=True)
     told = starter.parts.runs.ask(starter.caller.token_id or starter.caller.name, idempotency_key, parameters)
     headers = {"Idempotency-Replayed": "true"} if told.is_repeated else {}

@@ -110,7 +110,7 @@ def inventory(
     """
     if not 1 <= year <= _LAST_YEAR or (functional_units is not None and functional_units <= 0):
         sentence = "An inventory needs a calendar year, and functional units above 0."
-        raise UsageError(sentence, action="Write for example --year 2025 --functional-units 1000000.")
+        raise UsageError(sentence, action="Give a year such as 2025 and a number of units above 0.")
     first, last = f"{year:04d}-01", f"{year:04d}-12"
     rows = _by_provider(con, first, last)
     totals = report(con, ["month"], first, last)

@@ -88,7 +88,7 @@ def months_of(first: str | None, last: str | None) -> tuple[str, str]:
             raise UsageError(sentence, action="Providers publish whole months.") from error
     if first is not None and last is not None and last < first:
         sentence = f"The last month {last} lies before the first month {first}."
-        raise UsageError(sentence, action="Swap --from and --to.")
+        raise UsageError(sentence, action="Swap the two.")
     return first or "0000-00", last or "9999-99"
 
 

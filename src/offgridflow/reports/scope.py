@@ -107,7 +107,7 @@ def days_of(date_from: str | None, date_to: str | None) -> Days:
     days = Days(_day(date_from, last=False), _day(date_to, last=True))
     if days.first and days.last and days.last < days.first:
         sentence = f"The last day {days.last} lies before the first day {days.first}."
-        raise UsageError(sentence, action="Swap --from and --to.")
+        raise UsageError(sentence, action="Swap the two.")
     return days
 
 

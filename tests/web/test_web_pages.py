@@ -1,5 +1,6 @@
 """Laws of the pages without a browser: what the banner names, what a what-if says of money, what links keep."""
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -19,11 +20,12 @@ from offgridflow.ledger import Ledger
 from offgridflow.ledger.reported import MonthOfReport
 from offgridflow.pipeline.model import Failure, PeriodResult, PeriodStatus
 from offgridflow.pipeline.runs import STATE_FOLDER, RunStore
+from offgridflow.pipeline.service import ingest_files
 from offgridflow.pipeline.troubles import history_at, troubles_of
 from offgridflow.web import charts, words
 from offgridflow.web.links import View
 from offgridflow.web.overview import overview
-from support.server import ApiClient, client_of, make_ledger, server_of, server_on
+from support.server import HEAD, ApiClient, client_of, line, make_ledger, server_of, server_on, settings
 
 NOW = datetime(2026, 1, 2, 5, 17, tzinfo=UTC)
 
@@ -240,6 +242,28 @@ def test_links_between_pages_keep_what_is_shown(site: ApiClient) -> None:
     assert f'href="{export}"' in shown
     assert site.get(export.replace("&amp;", "&")).text.startswith("region_id,billing_currency,")
     assert 'name="from" value="2025-06"' in shown
+
+
+@pytest.mark.parametrize(("length", "status"), [(513, 200), (6000, 200), (9000, 400)])
+def test_a_name_of_any_length_leads_on_or_has_no_link(tmp_path: Path, length: int, status: int) -> None:
+    """Links of a row with a long name work, and so do those of their pages; what no address can hold has none."""
+    name = ("resource-" * length)[:length]
+    bill = tmp_path / "bill.csv"
+    bill.write_text(f"{HEAD}\n{line('2025-06-01', '222', 'us-east-1', '1.00', resource=name)}\n")
+    assert ingest_files([bill], str(tmp_path / "N"), settings()).status == "ok"
+    with client_of(server_on(tmp_path / "N", state=tmp_path / "other.sqlite")) as client:
+        page = client.get("/?by=resource_id").text
+        assert name in page
+        links = {html.unescape(each) for each in re.findall(r'href="([^"]*)"', page) if "resource-" in each}
+        assert bool(links) == (status == 200)
+        for link in links:
+            shown = client.get(link)
+            assert shown.status_code == 200
+            onward = {html.unescape(each) for each in re.findall(r'href="(/[^"]*)"', shown.text)}
+            assert {client.get(each).status_code for each in onward if "resource-" in each} == {200}
+        asked = client.get("/explain", params={"name": name})
+        assert asked.status_code == status
+        assert client.get("/api/v1/emissions", params={"resource_id": name}).status_code == asked.status_code
 
 
 @pytest.mark.parametrize("page", ["/", "/explain", "/whatif"])

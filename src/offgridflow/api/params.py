@@ -17,9 +17,12 @@ _DATE: Final = r"^(19|20)\d{2}-(0[1-9]|1[0-2])(-(0[1-9]|1\d|2[0-8]|29|30|31))?$"
 
 Day = Annotated[str, StringConstraints(pattern=_DATE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Filter = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(:[^=]{1,128})?=[^\x00]{0,512}$", max_length=700)]
-Values = list[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=512)]]
-Keys = Annotated[str, StringConstraints(max_length=400)]
+MOST_CHARACTERS: Final = 8192
+"""Of a name: what an address may hold (``guard``), so that every name of a bill that fits one can be asked for."""
+Filter = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(:[^=]{1,512})?=[^\x00]*$", max_length=MOST_CHARACTERS)]
+Values = list[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=MOST_CHARACTERS)]]
+LongName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS)]
+Keys = Annotated[str, StringConstraints(max_length=1200)]
 Pair = Annotated[str, StringConstraints(pattern=r"^[^:\x00]{1,100}:[^:\x00]{1,100}$")]
 
 
@@ -128,7 +131,7 @@ class RatesQuery(AsOf, Paged):
 class ExplainQuery(Cells):
     """What to explain."""
 
-    name: Name | None = Field(None, description="SKU id, meter, instance type or resource id, exactly.")
+    name: LongName | None = Field(None, description="SKU id, meter, instance type or resource id, exactly.")
     most: int = Field(5, ge=1, le=50, description="SKUs to explain, the largest first.")
 
 

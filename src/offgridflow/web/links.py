@@ -8,6 +8,9 @@ from urllib.parse import urlencode
 DRILL: Final = ("provider", "service_name", "region_id", "resource_id")
 """The way down: the next key that is not yet filtered by."""
 
+MOST_BYTES: Final = 7800
+"""Of an address: a little less than a server takes (``api.guard``), so that links and exports of its page work too."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -46,19 +49,19 @@ class View:
         """Return the link to the same view of another metric."""
         return "/?" + self.query(metric=metric)
 
-    def drilled(self, value: object) -> str:
-        """Return the link one level down: filtered by this row, broken down by the next key."""
+    def drilled(self, value: object) -> str | None:
+        """Return the link one level down, filtered by this row, broken down by the next key; None if too long."""
         where = (*(pair for pair in self.where if pair[0] != self.by), (self.by, "" if value is None else str(value)))
         if self.by == "resource_id":
-            return "/explain?" + replace(self, where=where).query()
+            return _short_enough("/explain?" + replace(self, where=where).query())
         filtered = {key for key, _ in where}
         following = next((key for key in DRILL if key not in filtered), "resource_id")
-        return "/?" + replace(self, where=where, by=following).query()
+        return _short_enough("/?" + replace(self, where=where, by=following).query())
 
-    def explained(self, value: object) -> str:
-        """Return the link to the explanation of a row."""
+    def explained(self, value: object) -> str | None:
+        """Return the link to the explanation of a row; None if it is too long for an address."""
         where = (*(pair for pair in self.where if pair[0] != self.by), (self.by, "" if value is None else str(value)))
-        return "/explain?" + replace(self, where=where).query()
+        return _short_enough("/explain?" + replace(self, where=where).query())
 
     def without(self, key: str) -> str:
         """Return the link with a filter taken off."""
@@ -93,6 +96,10 @@ class View:
         pairs += [(name, value) for name, value in (("from", self.from_), ("to", self.to)) if value]
         pairs += [("where", f"{key}={value}") for key, value in self.where]
         return urlencode(pairs)
+
+
+def _short_enough(address: str) -> str | None:
+    return address if len(address) <= MOST_BYTES else None
 
 
 _DEFAULTS: Final = {"by": "provider", "metric": "carbon"}

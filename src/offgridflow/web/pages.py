@@ -17,7 +17,7 @@ from offgridflow import __version__
 from offgridflow.api.access import Scope
 from offgridflow.api.context import Context, needs, parts_of
 from offgridflow.api.guard import SESSION_COOKIE
-from offgridflow.api.params import Filter, Strict, pairs_of
+from offgridflow.api.params import MOST_CHARACTERS, Filter, Strict, pairs_of
 from offgridflow.api.problems import TITLES, ApiError, Code, Problem, problem_of
 from offgridflow.api.targets import local_target
 from offgridflow.reports.scope import filters_of, key_of, scope_of
@@ -40,10 +40,10 @@ class PageQuery(Strict):
 
     from_: str | None = Field(None, alias="from", max_length=10)
     to: str | None = Field(None, max_length=10)
-    by: str = Field("provider", max_length=200)
+    by: str = Field("provider", max_length=600)
     metric: str = Field("carbon", pattern=f"^({'|'.join(METRICS)})?$")
     where: list[Filter] = Field(default=[], max_length=20)
-    name: _Short = None
+    name: str | None = Field(None, max_length=MOST_CHARACTERS)
     region: _Short = None
     new_region: _Short = None
     family: _Short = None

@@ -195,6 +195,15 @@ def test_wrong_settings_of_a_source_end_with_2(
         assert part in answer
 
 
+def test_an_ingest_that_nobody_asked_to_log_prints_no_alert(tmp_path: Path) -> None:
+    """What fails stands in the answer; stderr, where the log would be, stays empty."""
+    (tmp_path / "offgridflow.toml").write_text("[sources.acme]\n")
+    command = [sys.executable, "-m", "offgridflow", "ingest"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "sources.acme.type is missing" in done.stdout
+
+
 def test_a_run_ends_with_2_only_where_settings_alone_are_wrong(tmp_path: Path) -> None:
     """Wrong settings of one source end a run with 2; where something else fails beside them, with 1."""
     command = [sys.executable, "-m", "offgridflow", "run"]

@@ -85,6 +85,11 @@ def configure(
     return logger
 
 
+def is_read() -> bool:
+    """Whether anybody reads our log. Where nobody does, Python would print warnings to stderr, raw: write none."""
+    return logging.getLogger(LOGGER_NAME).hasHandlers()
+
+
 def log_listener(logger: logging.Logger | None = None) -> Listener:
     """Return a listener that writes every event to the log, under the event's name."""
     to = logger or logging.getLogger(f"{LOGGER_NAME}.door")

@@ -1,6 +1,5 @@
 """From settings to a door: pace, retries and time-outs, and who hears of what happens there."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -66,8 +65,8 @@ def listening(settings: Settings, *, serve: bool = False) -> Iterator[Listener]:
     port = chosen.prometheus_port if serve else None
     started = telemetry.start(telemetry.TelemetrySettings(chosen.otlp_endpoint, port, chosen.prometheus_host))
     try:
-        # the log first: a span's last line carries its ids; none where nobody reads it, for Python would print it raw
-        heard = [logs.log_listener()] if logging.getLogger(logs.LOGGER_NAME).hasHandlers() else []
+        # the log first: a span's last line carries its ids
+        heard = [logs.log_listener()] if logs.is_read() else []
         yield listeners(*heard, started.listener)
     finally:
         started.close()

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from threading import Event as Flag
 from typing import Any
 
+from offgridflow.cloud import logs
 from offgridflow.connectors.delivery import Delivery
 from offgridflow.connectors.reports import ReportDelivery
 from offgridflow.domain.identity import digest_of
@@ -74,8 +75,8 @@ class Journal:
 
 
 def _log_failure(run_id: str, period: PeriodResult, failure: Failure, *, is_held: bool) -> None:
-    """Log why a source or period failed or is held; not where nobody reads the log, for Python would print it raw."""
-    if not _logger.hasHandlers():
+    """Log why a source or period failed or is held."""
+    if not logs.is_read():
         return
     fields = {
         "run_id": run_id,

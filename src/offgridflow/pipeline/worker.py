@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Any, Protocol
 
+from offgridflow.cloud import logs
 from offgridflow.cloud.events import Alerted, Lagged, Listener, PeriodDone, SpanKind, span
 from offgridflow.connectors.registry import ReportKind, connect, kind, names
 from offgridflow.domain.errors import OffGridFlowError, UsageError
@@ -158,7 +159,12 @@ def _tell(errand: Errand, ledger: Ledger, store: RunStore, report: RunReport, li
         if webhook is not None:
             send_unsent(store, webhook, errand.now)
     except OffGridFlowError as error:
-        _logger.warning("alerts failed", extra={"fields": {"error_code": error.code, "sentence": error.sentence}})
+        _log(logging.WARNING, "alerts failed", {"error_code": error.code, "sentence": error.sentence})
+
+
+def _log(level: int, event: str, fields: Mapping[str, object]) -> None:
+    if logs.is_read():
+        _logger.log(level, event, extra={"fields": fields})
 
 
 def _found(
@@ -204,7 +210,7 @@ def keep(
     store.add_alerts(run_id, at, {alert.alert_id: alert.body(at) for alert in new})
     for alert in new:
         fields = {"kind": alert.kind.value, "source": alert.source, "billing_period": alert.billing_period}
-        _logger.warning(alert.sentence, extra={"fields": fields})
+        _log(logging.WARNING, alert.sentence, fields)
         listener(Alerted(alert.kind.value))
     return new
 
@@ -241,9 +247,9 @@ def send_unsent(store: RunStore, to: Send, now: Callable[[], datetime]) -> int:
 def _log_refusal(alert_id: str, tries: int, refusal: str) -> None:
     fields = {"alert_id": alert_id, "tries": tries, "most_tries": _MOST_TRIES, "reason": refusal}
     if tries < _MOST_TRIES:
-        _logger.warning("alert not taken by the webhook", extra={"fields": fields})
+        _log(logging.WARNING, "alert not taken by the webhook", fields)
     else:
-        _logger.error("alert given up", extra={"fields": fields})
+        _log(logging.ERROR, "alert given up", fields)
 
 
 class Worker:

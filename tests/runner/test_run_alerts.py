@@ -308,6 +308,21 @@ def test_what_fails_in_passing_is_told_when_it_lasts() -> None:
     assert told(73) == ["a: It was throttled."]
 
 
+def test_one_cause_is_one_alert_however_many_periods_it_fails() -> None:
+    """A full disk fails each period for the same reason: one alert says how many, and one more period is no news."""
+    full, gone = (Failure(code, f"{code} it is.", "Mend it.", "fatal") for code in ("LOCAL_DISK", "NOT_FOUND"))
+    months = [f"2025-{month:02d}" for month in range(1, 8)]
+    results = [PeriodResult("a", month, None, None, None, "failed", error=full) for month in months]
+    results += [PeriodResult("a", "2025-09", None, None, None, "failed", error=gone)]
+    since = {("a", month): LATER for month in months}
+    found = list(failed(results[1:], since, LATER, LIMITS))
+    assert [(each.billing_period, each.sentence) for each in found] == [
+        (None, "a, 6 periods from 2025-02 to 2025-07: LOCAL_DISK it is. Mend it."),
+        ("2025-09", "a 2025-09: NOT_FOUND it is. Mend it."),
+    ]
+    assert [each.alert_id for each in failed(results, since, LATER, LIMITS)] == [each.alert_id for each in found]
+
+
 def test_spans_end_with_the_status_of_their_result(tmp_path: Path) -> None:
     """What a trace and the log say of a run and its deliveries is what the run reports: ok, partial or failed."""
     twin = Twin("a", "1", random.Random(1))  # noqa: S311 - never rolled

@@ -1,7 +1,7 @@
 """What is worth telling after a run: a source that failed or is stale, less coverage, a jump, more quarantine."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from offgridflow.domain.periods import Month
 from offgridflow.ledger import Ledger
 from offgridflow.pipeline.failures import RetryClass
 from offgridflow.pipeline.freshness import Freshness
-from offgridflow.pipeline.model import PeriodResult
+from offgridflow.pipeline.model import Failure, PeriodResult
 from offgridflow.settings import AlertSettings
 
 PeriodKey = tuple[str, str]
@@ -161,19 +161,34 @@ def failed(
     now: datetime,
     limits: AlertSettings,
 ) -> Iterator[Alert]:
-    """Yield an alert for each source and period that failed or is held; the same row of failures is told once.
+    """Yield an alert for each source and error code that failed or is held; the same row of failures is told once.
 
-    What fails in passing is told when it has failed for longer than a source may be silent.
+    One cause may fail many periods: they are one alert. What fails in passing is told when it has failed for longer
+    than a source may be silent.
     """
     patience = timedelta(hours=limits.stale_hours)
+    lasting: dict[tuple[str, str], list[tuple[PeriodResult, Failure, datetime | None]]] = {}
     for each in periods:
         if each.error is None or each.source is None:
             continue
         since = failing_since.get((each.source, each.billing_period))
         if each.error.retry_class == RetryClass.TRANSIENT and (since is None or now - since <= patience):
             continue
-        where = each.source if each.billing_period is None else f"{each.source} {each.billing_period}"
-        sentence = f"{where}: {each.error.sentence} {each.error.action}".rstrip()
-        begun = "" if since is None else since.isoformat()
-        fact = [AlertKind.SOURCE_FAILED.value, each.source, each.billing_period or "", each.error.code, begun]
-        yield Alert(AlertKind.SOURCE_FAILED, each.source, each.billing_period, sentence, digest_of(fact)[:32])
+        lasting.setdefault((each.source, each.error.code), []).append((each, each.error, since))
+    for (source, code), found in lasting.items():
+        first, error, _ = found[0]
+        begun = min((since.isoformat() for _, _, since in found if since is not None), default="")
+        alert_id = digest_of([AlertKind.SOURCE_FAILED.value, source, code, begun])[:32]
+        sentence = f"{_where(source, [each for each, _, _ in found])}: {error.sentence} {error.action}".rstrip()
+        period = first.billing_period if len(found) == 1 else None
+        yield Alert(AlertKind.SOURCE_FAILED, source, period, sentence, alert_id)
+
+
+def _where(source: str, periods: Sequence[PeriodResult]) -> str:
+    """Return the source, with its period or how many."""
+    names = sorted(each.billing_period for each in periods if each.billing_period is not None)
+    if not names:
+        return source
+    return (
+        f"{source} {names[0]}" if len(names) == 1 else f"{source}, {len(names)} periods from {names[0]} to {names[-1]}"
+    )

@@ -314,7 +314,7 @@ def test_one_cause_is_one_alert_however_many_periods_it_fails() -> None:
     months = [f"2025-{month:02d}" for month in range(1, 8)]
     results = [PeriodResult("a", month, None, None, None, "failed", error=full) for month in months]
     results += [PeriodResult("a", "2025-09", None, None, None, "failed", error=gone)]
-    since = {("a", month): LATER for month in months}
+    since: dict[tuple[str, str | None], datetime] = {("a", month): LATER for month in months}
     found = list(failed(results[1:], since, LATER, LIMITS))
     assert [(each.billing_period, each.sentence) for each in found] == [
         (None, "a, 6 periods from 2025-02 to 2025-07: LOCAL_DISK it is. Mend it."),

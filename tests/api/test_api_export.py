@@ -1,10 +1,17 @@
 """Exports hold every row, stream in constant memory, and give their slot back when the client goes away."""
 
+import contextlib
 import io
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import duckdb
+import httpx
 import psutil
 import pytest
 from arro3.io import read_ipc_stream
@@ -80,6 +87,51 @@ def test_an_export_that_fails_in_its_middle_is_cut_and_gives_its_slot_back(api: 
     with pytest.raises(duckdb.Error, match="Division by zero"):
         list(export)
     assert service.exports.running == 0
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from offgridflow.api import export, serving
+from offgridflow.settings import ApiSettings, Settings
+written = export.focus_query
+def endless(*given, **named):
+    sql, values = written(*given, **named)
+    return f"SELECT rows.* FROM ({sql}) rows, range(100000000)", values
+export.focus_query = endless
+serving._GRACE_SECONDS = 1
+serving.serve(Settings(api=ApiSettings(port=int(sys.argv[2]), state=Path(sys.argv[3]))), sys.argv[1])
+"""
+
+
+def test_a_server_that_stops_in_an_export_says_so_in_one_line(ledger: Path, tmp_path: Path) -> None:
+    """The export is cut after the time of grace, the process ends, and its log has no traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    asked = [sys.executable, "-c", ENDLESS, str(ledger), str(port), str(tmp_path / "state.sqlite")]
+    with subprocess.Popen(asked, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            _wait_for(port)
+            with httpx.stream("GET", f"http://127.0.0.1:{port}/api/v1/export?format=csv", timeout=60) as answer:
+                rows = answer.iter_bytes()  # held: an iterator that nobody has closes its answer
+                assert next(rows)
+                server.send_signal(signal.SIGTERM)
+                _, said = server.communicate(timeout=120)
+        finally:
+            server.kill()
+    assert "Traceback" not in said
+    assert [each for each in said.splitlines() if "graceful shutdown exceeded" in each] == said.splitlines()
+    assert len(said.splitlines()) == 1
+
+
+def _wait_for(port: int) -> None:
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        with contextlib.suppress(httpx.TransportError):
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
+            return
+        time.sleep(0.1)
 
 
 def test_a_client_that_leaves_gives_the_slot_back(serve: Serve) -> None:

@@ -1,5 +1,7 @@
 """Start the server: which address it may bind to, and uvicorn."""
 
+import asyncio
+import logging
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 _SWITCH_SECONDS: Final = 0.001
 """How long a thread that makes an answer may hold up the one that sends them; Python's own 5 ms, for each of several
 threads, is more than an answer from memory takes."""
+_GRACE_SECONDS: Final = 10
+"""How long answers that are under way may go on after the signal to stop."""
 _EXTRA: Final = frozenset({"arro3.io", "fastapi", "jinja2", "starlette", "uvicorn", "anyio"})
 
 
@@ -26,6 +30,7 @@ def serve(settings: "Settings", ledger_uri: str | None = None) -> None:
     sys.setswitchinterval(_SWITCH_SECONDS)
     import uvicorn  # noqa: PLC0415  in the extra
 
+    logging.getLogger("uvicorn.error").addFilter(is_news)
     uvicorn.run(
         server,
         host=settings.api.host,
@@ -34,9 +39,18 @@ def serve(settings: "Settings", ledger_uri: str | None = None) -> None:
         server_header=False,
         date_header=True,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
         h11_max_incomplete_event_size=64 * 1024,
     )
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Return whether a line of the log tells anything: not the traceback of an answer that the stop of the server cut.
+
+    That so many were cut stands in a line of its own already.
+    """
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, asyncio.CancelledError)
 
 
 def server_of(settings: "Settings", ledger_uri: str | None = None) -> "Server":

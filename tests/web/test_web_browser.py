@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from support.server import listening, make_ledger, server_on
+from offgridflow.pipeline.service import ingest_files
+from support.server import HEAD, line, listening, make_ledger, server_on, settings
 
 CHROMIUM = shutil.which("chromium")
 AXE = Path(
@@ -127,6 +128,26 @@ def test_the_walk(page: Page, tmp_path: Path) -> None:
     assert "cost_after" in (tmp_path / "compared.csv").read_text()
     page.goto("/docs")
     check(page)
+
+
+@pytest.mark.parametrize("path", ["/explain", "/?by=resource_id", "/explain?where=service_name%3D"])
+def test_names_of_any_length_fit_a_narrow_page(browser: Browser, tmp_path: Path, path: str) -> None:
+    """At 320 CSS pixels no page scrolls sideways, whatever the bill calls things (WCAG 2.2, 1.4.10); no name is cut."""
+    name = "unbroken" * 60
+    bill = tmp_path / "bill.csv"
+    rows = [
+        line("2025-06-01", "222", "us-east-1", "1.00", service=name, resource=name, quantity="2"),
+        line("2025-06-01", "222", name, "1.00", service=name, resource=name, description=name, unit=name, quantity="2"),
+    ]
+    bill.write_text("\n".join([HEAD, *rows]) + "\n")
+    assert ingest_files([bill], str(tmp_path / "L"), settings()).status == "ok"
+    with listening(server_on(tmp_path / "L", state=tmp_path / "state.sqlite")) as url:
+        page = browser.new_page(base_url=url, viewport={"width": 320, "height": 800})
+        page.goto(path + (name if path.endswith("%3D") else ""))
+        page.wait_for_load_state("load")
+        assert name in page.inner_text("main")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        page.close()
 
 
 EXPORTS = {

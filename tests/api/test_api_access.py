@@ -1,6 +1,7 @@
 """Who may see what: tokens, scopes, restrictions, sessions, hosts, other sites, and how often."""
 
 import html
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from offgridflow.api.serving import server_of as bound_server
 from offgridflow.cli.main import run
 from offgridflow.domain.errors import UsageError
 from offgridflow.settings import ApiSettings, Settings
-from support.server import ApiClient, server_of
+from support.server import ApiClient, make_ledger, server_of
 
 if TYPE_CHECKING:
     from offgridflow.api.tokens import Tokens
@@ -320,6 +321,17 @@ def test_tokens_are_made_listed_and_revoked_by_command(ledger: Path, capsys: pyt
     assert made[-1] not in listed
     assert run(["token", "revoke", made[0], "--ledger", str(ledger)]) == 0
     assert run(["token", "revoke", made[0], "--ledger", str(ledger)]) == 2
+
+
+def test_a_token_for_a_tag_that_nothing_keeps_comes_with_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tag of the ledger's rows is taken silently; of another one is said that the token sees nothing."""
+    ledger = make_ledger(tmp_path)
+    for tag, is_warned in (("team=search", False), ("unknownkey=1", True)):
+        assert run(["token", "create", "--name", "x", "--tag", tag, "--ledger", str(ledger), "--format", "json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert ("sees nothing" in " ".join(said["warnings"])) == is_warned
 
 
 def test_a_token_of_nonsense_opens_nothing(serve: Serve) -> None:

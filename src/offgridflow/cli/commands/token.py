@@ -1,5 +1,6 @@
 """``offgridflow token``: make, list and revoke access tokens of a ledger's server."""
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,8 +51,24 @@ def create(
         sentence = f"{scope!r} is not a scope."
         raise UsageError(sentence, action=f"Use one of: {', '.join(Scope)}.")
     record, token = _tokens(ledger).create(name, Scope(scope), _restriction(account, tag), days)
-    shape = {**record.to_json(), "token": token}
-    emit(Answer(shape, [shape], text=f"{token}\n", notes=["Keep it: it cannot be shown again."]), form)
+    warnings = _unkept(ledger, record.restriction)
+    shape = {**record.to_json(), "token": token, "warnings": warnings}
+    emit(Answer(shape, [shape], text=f"{token}\n", notes=["Keep it: it cannot be shown again.", *warnings]), form)
+
+
+def _unkept(ledger: str | None, restriction: "Restriction") -> list[str]:
+    """Return a warning where a token is restricted to a tag that neither settings nor ledger keep: it sees nothing."""
+    from offgridflow.ledger import Ledger  # noqa: PLC0415  delta-rs is late
+
+    if not restriction.tag_keys:
+        return []
+    opened = Ledger.open(ledger_uri(ledger))
+    live = opened.side.commits(sorted(opened.snapshot().commit_ids)).values()
+    grains = [json.loads(commit.grain_json) for commit in live]
+    kept = {*settings().grain.tag_keys, *(str(key) for grain in grains for key in grain.get("tag_keys") or ())}
+    unknown = ", ".join(sorted(restriction.tag_keys - kept))
+    warning = f"No row has the tag {unknown}, so that the token sees nothing until one does: see grain.tag_keys."
+    return [warning] if unknown else []
 
 
 def list_tokens(*, ledger: LedgerOption = None, form: FormatOption = Format.TABLE) -> None:

@@ -1,7 +1,7 @@
 """The columns of every table that the API answers with: names and types, whatever its rows hold.
 
 A month without a value has the columns of a month with one, so that files of several months can be joined. Types are
-those of ``formats``: nested values are text (JSON). What-if alone says only what it found (``formats.OPEN``).
+those of ``formats``: nested values are text (JSON).
 """
 
 from collections.abc import Mapping, Sequence
@@ -91,6 +91,30 @@ def emissions(by: Sequence[str], *, is_compared: bool) -> Columns:
 
 
 _BESIDE: Final = (("previous_", ""), ("", "_change"))
+
+
+def what_if(by: Sequence[str]) -> Columns:
+    """Return the columns of a what-if's groups, by keys."""
+    sides = [f"{name}_{side}" for name in ("energy_kwh", "total_kgco2e") for side in ("before", "after", "difference")]
+    costs = ("before", "after", "after_low", "after_high", "difference", "moved", "priced_before", "priced_after")
+    return {
+        **_texts(*(key.name for key in keys_of(by)), "billing_currency"),
+        **_figures(*sides, "total_kgco2e_without_rate"),
+        **_figures(*(f"cost_{name}" for name in costs), "cost_without_price"),
+    }
+
+
+_SKU_NAMES: Final = ("sku_meter", "region_id", "instance_type")
+MOVES: Final[Columns] = {
+    **_texts("provider", "service_name"),
+    **_texts(*(f"{name}_{side}" for side in ("before", "after") for name in _SKU_NAMES)),
+    **_texts("consumed_unit", "billing_currency"),
+    **_figures("cost_before", "cost_after"),
+    **dict.fromkeys(("unit_price", "unit_price_low", "unit_price_high"), _FLOAT),
+    "price_basis": _TEXT,
+    "price_observations": _COUNT,
+    **_texts("price_source", "reason", "rate_reason"),
+}
 
 
 def reconciled(by: Sequence[str]) -> Columns:

@@ -215,7 +215,8 @@ def whatif(reader: Reader, query: Annotated[params.WhatIfQuery, Query()]) -> Res
         rows = found.rows() if query.table == "rows" else [move.to_json() for move in found.moves]
         return {**found.to_json(), "ledger_version": edition.version}, rows
 
-    return reader.answer(edition, query.format, make)
+    wanted = columns.what_if(question.by) if query.table == "rows" else columns.MOVES
+    return reader.answer(edition, query.format, make, wanted)
 
 
 def _pair(text: str | None) -> tuple[str, str] | None:

@@ -36,8 +36,8 @@ FOCUS_COLUMNS: Final[dict[str, str]] = {
     "BillingCurrency": "billing_currency",
     "Tags": "CASE WHEN cardinality(tags) > 0 THEN tags::JSON::VARCHAR END",
 }
-"""FOCUS column to SQL over a row of emissions. A row is a group of lines of one day, so that no ChargePeriodEnd, price
-or commitment columns stand here."""
+"""FOCUS column to SQL over a row of emissions. A row is a group of lines of one hour, day or month, so that no
+ChargePeriodEnd, price or commitment columns stand here."""
 
 EXTENSION_COLUMNS: Final[dict[str, str]] = {
     **{f"x_{name}": name for name in IMPACT_COLUMNS},

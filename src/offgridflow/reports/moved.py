@@ -92,14 +92,29 @@ MOST_MOVES: Final = 50
 """SKUs that are listed one by one, the dearest first."""
 
 
-def costs(con: "duckdb.DuckDBPyConnection", scope: Scope, by: Sequence[str]) -> list[dict[str, Any]]:
+Cell = tuple[object, ...]
+"""The values of a group's keys, then its currency."""
+
+
+def costs(con: "duckdb.DuckDBPyConnection", scope: Scope, by: Sequence[str]) -> dict[Cell, dict[str, Any]]:
     """Return the sums of money by keys and currency."""
+    return sums_by(con, scope, by, _MONEY)
+
+
+def sums_by(
+    con: "duckdb.DuckDBPyConnection", scope: Scope, by: Sequence[str], sums: str, join: str = ""
+) -> dict[Cell, dict[str, Any]]:
+    """Return sums over the usage rows of a scope's view by keys and currency, in their order."""
     condition, values = scope.where("usage")
     keys = keys_of(by)
     selected = "".join(f'{key.sql} AS "{key.name}", ' for key in keys)
     bound = [value for key in keys for value in key.parameters]
-    sql = f"SELECT {selected}billing_currency, {_MONEY} FROM {MOVED} WHERE {condition} GROUP BY ALL ORDER BY ALL"
-    return records(con, sql, [*bound, *values])
+    chosen = f"SELECT {selected}billing_currency, {sums} FROM {scope.view} {join} WHERE {condition}"
+    names = (*(key.name for key in keys), "billing_currency")
+    return {
+        tuple(row[name] for name in names): row
+        for row in records(con, f"{chosen} GROUP BY ALL ORDER BY ALL", [*bound, *values])
+    }
 
 
 def cost_row(row: Mapping[str, Any]) -> Row:

@@ -3,14 +3,15 @@
 A total that such use is missing from is no total: it is unknown, with the use that is missing beside it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from offgridflow.domain.model import DECIMAL, SKU_COLUMNS, Rate
 from offgridflow.reports.figures import Row, difference
+from offgridflow.reports.moved import Cell, sums_by
 from offgridflow.reports.records import records
-from offgridflow.reports.scope import MONTH_SQL, Scope, keys_of
+from offgridflow.reports.scope import MONTH_SQL, Scope
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 ONE_SIDED: Final = "one_sided"
 """The temporary table of SKUs that only one side rates: key, and why the side after does not (null: it does)."""
 
-Cell = tuple[object, ...]
+
+class OneSided(NamedTuple):
+    """Rows that only one side rates: ``lost`` now and not after, with their kg now, ``gained`` after and not now."""
+
+    lost: int = 0
+    gained: int = 0
+    lost_kgco2e: Decimal = Decimal(0)
 
 
 def fill_one_sided(
@@ -33,23 +40,15 @@ def fill_one_sided(
             found[sku.key] = None if new.reason is None else new.reason.value
     con.execute(f"CREATE OR REPLACE TEMP TABLE {ONE_SIDED} (one_key UBIGINT, why VARCHAR)")
     if found:
-        con.execute(f"INSERT INTO {ONE_SIDED} SELECT unnest(?::UBIGINT[]), unnest(?::VARCHAR[])", _columns(found))
+        columns = [list(found), list(found.values())]
+        con.execute(f"INSERT INTO {ONE_SIDED} SELECT unnest(?::UBIGINT[]), unnest(?::VARCHAR[])", columns)
     return {key: why for key, why in found.items() if why is not None}
 
 
-def _columns(found: Mapping[int, str | None]) -> list[list[object]]:
-    return [list(found), list(found.values())]
-
-
-def one_sided(con: "duckdb.DuckDBPyConnection", scope: Scope, by: Sequence[str]) -> dict[Cell, Row]:
-    """Return per group and currency the kg now of use without a rate after, and how many rows only one side rates."""
-    keys = keys_of(by)
-    condition, values = scope.where("usage")
-    selected = "".join(f'{key.sql} AS "{key.name}", ' for key in keys)
-    bound = [value for key in keys for value in key.parameters]
-    sql = f"SELECT {selected}billing_currency, {_SUMS} FROM {scope.view} {_JOIN} WHERE {condition} GROUP BY ALL"
-    names = (*(key.name for key in keys), "billing_currency")
-    return {tuple(row[name] for name in names): row for row in records(con, sql, [*bound, *values])}
+def one_sided(con: "duckdb.DuckDBPyConnection", scope: Scope, by: Sequence[str]) -> dict[Cell, OneSided]:
+    """Return per group and currency what only one side rates."""
+    found = sums_by(con, scope, by, _SUMS, _JOIN)
+    return {cell: OneSided(*(row[name] for name in OneSided._fields)) for cell, row in found.items()}
 
 
 def reasons(con: "duckdb.DuckDBPyConnection", scope: Scope) -> tuple[Row, ...]:
@@ -64,27 +63,24 @@ def reasons(con: "duckdb.DuckDBPyConnection", scope: Scope) -> tuple[Row, ...]:
     return tuple(records(con, sql, values))
 
 
-def compared(keys: Iterable[str], before: Row, after: Row, missing: Row | None) -> Row:
-    """Return both sides and their difference; unknown where use is missing on a side (``missing`` of one_sided)."""
-    lost, gained = (0, 0) if missing is None else (missing["lost"], missing["gained"])
+def compared(keys: Iterable[str], before: Row, after: Row, missing: OneSided) -> Row:
+    """Return both sides and their difference; unknown where use is missing on a side."""
     row: Row = {key: before[key] for key in keys}
     for name in ("energy_kwh", "total_kgco2e"):
-        old, new = before[name], None if lost else after[name]
+        old, new = before[name], None if missing.lost else after[name]
         row |= {f"{name}_before": old, f"{name}_after": new}
-        row[f"{name}_difference"] = None if gained else difference(new, old)
-    row["total_kgco2e_without_rate"] = (missing and missing["lost_kgco2e"]) or Decimal(0)
+        row[f"{name}_difference"] = None if missing.gained else difference(new, old)
+    row["total_kgco2e_without_rate"] = missing.lost_kgco2e
     return row
 
 
-def together(cells: Iterable[Row]) -> Row:
-    """Return the sums over all groups and currencies, in the shape of one of them."""
-    found: Row = {"lost": 0, "gained": 0, "lost_kgco2e": Decimal(0)}
-    for cell in cells:
-        for name, value in found.items():
-            more = cell[name]
-            if isinstance(value, int | Decimal) and isinstance(more, int | Decimal):
-                found[name] = value + more
-    return found
+def together(cells: Collection[OneSided]) -> OneSided:
+    """Return the sums over all groups and currencies."""
+    return OneSided(
+        sum(each.lost for each in cells),
+        sum(each.gained for each in cells),
+        sum((each.lost_kgco2e for each in cells), Decimal(0)),
+    )
 
 
 # SQL ----------------------------------------------------------------------------------------------------------------
@@ -92,7 +88,7 @@ def together(cells: Iterable[Row]) -> Row:
 _SKU: Final = ", ".join(SKU_COLUMNS)
 _JOIN: Final = f"JOIN {ONE_SIDED} ON one_key = hash({_SKU}, {MONTH_SQL})"
 _SUMS: Final = (
-    f"sum(total_kgco2e::{DECIMAL}) FILTER (why IS NOT NULL) AS lost_kgco2e, "
+    f"coalesce(sum(total_kgco2e::{DECIMAL}) FILTER (why IS NOT NULL), 0) AS lost_kgco2e, "
     "count(*) FILTER (why IS NOT NULL AND total_kgco2e IS NOT NULL) AS lost, "
     "count(*) FILTER (why IS NULL AND consumed_quantity >= 0) AS gained"
 )

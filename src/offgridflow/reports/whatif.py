@@ -21,7 +21,7 @@ from offgridflow.reports.records import records, sku_of
 from offgridflow.reports.scope import MONTH_SQL, Filters, scope_of
 from offgridflow.reports.swap import Change, unchanged
 from offgridflow.reports.totals import UNKNOWN_PROVENANCE, Provenance, Report, report
-from offgridflow.reports.unrated import compared, fill_one_sided, one_sided, reasons, together
+from offgridflow.reports.unrated import OneSided, compared, fill_one_sided, one_sided, reasons, together
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,7 +82,7 @@ class WhatIf:
     costs: Mapping[tuple[object, ...], Row]
     cost_total: tuple[Row, ...]
     moves: tuple[Move, ...]
-    one_sided: Mapping[tuple[object, ...], Row]
+    one_sided: Mapping[tuple[object, ...], OneSided]
     without_rate: tuple[Row, ...]
 
     def rows(self) -> list[Row]:
@@ -92,7 +92,7 @@ class WhatIf:
         found: list[Row] = []
         for row in self.before.rows:
             cell = tuple(row[key] for key in keys)
-            found.append(compared(keys, row, after[cell], self.one_sided.get(cell)) | self.costs[cell])
+            found.append(compared(keys, row, after[cell], self.one_sided.get(cell, OneSided())) | self.costs[cell])
         return found
 
     def to_json(self) -> dict[str, object]:
@@ -142,11 +142,10 @@ def what_if(  # noqa: PLR0913  a report's question and the change
     prices = paid(con, listed=listed) if moved else NO_PRICES
     fill_moved(con, moved, prices)
     scope = scope_of(date_from, date_to, where or {}, MOVED)
-    cells = {
-        tuple(row[key] for key in (*before.keys, "billing_currency")): cost_row(row)
-        for row in costs(con, scope, before.keys)
-    }
-    total = tuple({"billing_currency": row["billing_currency"], **cost_row(row)} for row in costs(con, scope, ()))
+    cells = {cell: cost_row(row) for cell, row in costs(con, scope, before.keys).items()}
+    total = tuple(
+        {"billing_currency": row["billing_currency"], **cost_row(row)} for row in costs(con, scope, ()).values()
+    )
     count = len({sku.before for sku in moved})
     moving = moves(con, scope, moved, prices, why)
     return WhatIf(before, after, count, cells, total, moving, missing, without_rate)

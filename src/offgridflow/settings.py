@@ -382,15 +382,14 @@ def _nearest_path(keys: Sequence[str]) -> list[str] | None:
     >>> _nearest_path(["source", "acme"])
     ['sources', 'acme']
     """
-    whole = ["__".join(path) for path in _paths(Settings)]
-    tops = list(Settings.model_fields)
-    for known, wrong, cutoff in ((whole, "__".join(keys), 0.8), (tops, keys[0], 0.6), (whole, "__".join(keys), 0.6)):
-        near = get_close_matches(wrong, known, 1, cutoff)
-        if near and known is tops and near[0] != keys[0]:
-            return [near[0], *keys[1:]]
-        if near and known is whole:
-            return near[0].split("__")
-    return None
+    whole, wrong = ["__".join(path) for path in _paths(Settings)], "__".join(keys)
+    if near := get_close_matches(wrong, whole, 1, 0.8):
+        return near[0].split("__")
+    top = get_close_matches(keys[0], Settings.model_fields, 1, 0.6)
+    if top and top[0] != keys[0]:
+        return [top[0], *keys[1:]]
+    near = get_close_matches(wrong, whole, 1, 0.6)
+    return near[0].split("__") if near else None
 
 
 def _paths(model: type[BaseModel]) -> Iterator[tuple[str, ...]]:

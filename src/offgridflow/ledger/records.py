@@ -1,5 +1,6 @@
 """What is told to the ledger with a commit, and what it tells about the commits that are live."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -89,6 +90,11 @@ class LiveCommit:
     def key(self) -> tuple[str, str]:
         """(source, billing period)."""
         return self.source, self.billing_period
+
+    @property
+    def tag_keys(self) -> tuple[str, ...]:
+        """The tag keys that its rows keep apart."""
+        return tuple(map(str, json.loads(self.grain_json).get("tag_keys") or ()))
 
     @property
     def part_digests(self) -> frozenset[str]:

@@ -280,13 +280,7 @@ def _tabs(asked: Asked) -> list[dict[str, Any]]:
 
 def tag_keys_of(edition: "Edition") -> list[str]:
     """Return the tag keys that the ledger keeps apart."""
-    import json  # noqa: PLC0415  beside its only use
-
-    found: set[str] = set()
-    for commit in edition.commits:
-        said = json.loads(commit.grain_json)
-        found.update(map(str, said.get("tag_keys") or ()))
-    return sorted(found)
+    return sorted({key for commit in edition.commits for key in commit.tag_keys})
 
 
 # what stands beside the figures -------------------------------------------------------------------------------------

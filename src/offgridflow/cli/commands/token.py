@@ -1,6 +1,5 @@
 """``offgridflow token``: make, list and revoke access tokens of a ledger's server."""
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,8 +63,7 @@ def _unkept(ledger: str | None, restriction: "Restriction") -> list[str]:
         return []
     opened = Ledger.open(ledger_uri(ledger))
     live = opened.side.commits(sorted(opened.snapshot().commit_ids)).values()
-    grains = [json.loads(commit.grain_json) for commit in live]
-    kept = {*settings().grain.tag_keys, *(str(key) for grain in grains for key in grain.get("tag_keys") or ())}
+    kept = {*settings().grain.tag_keys, *(key for commit in live for key in commit.tag_keys)}
     unknown = ", ".join(sorted(restriction.tag_keys - kept))
     warning = f"No row has the tag {unknown}, so that the token sees nothing until one does: see grain.tag_keys."
     return [warning] if unknown else []

@@ -23,7 +23,7 @@ from offgridflow.api.kept import kept_answer
 from offgridflow.api.methods import as_get, without_body
 from offgridflow.api.metrics import Metrics
 from offgridflow.api.problems import PROBLEM_TYPE, ApiError, Code, problem_of
-from offgridflow.api.targets import login_to
+from offgridflow.api.targets import MOST_BYTES, login_to
 from offgridflow.cloud.pace import Quota, TokenBucket
 from offgridflow.domain.errors import OffGridFlowError
 
@@ -42,7 +42,6 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz", "/login", "/api/v1/openapi.json", "/favicon.ico"})
 _OPEN_PREFIXES: Final = ("/static/",)
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_TOO_LONG: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +161,8 @@ class Guard:
         size = headers.get("content-length", "0")
         if not size.isdecimal() or int(size) > self._settings.body_kib * 1024:
             raise _too_large(self._settings.body_kib * 1024)
-        if len(scope["raw_path"] or b"") + len(scope["query_string"]) > _TOO_LONG:
-            raise ApiError(Code.BAD_REQUEST, f"The address is longer than {_TOO_LONG} bytes.", action="Filter less.")
+        if len(scope["raw_path"] or b"") + len(scope["query_string"]) > MOST_BYTES:
+            raise ApiError(Code.BAD_REQUEST, f"The address is longer than {MOST_BYTES} bytes.", action="Filter less.")
 
     def _caller(self, scope: MutableMapping[str, Any], headers: dict[str, str]) -> Caller | None:
         """Return who asks; None where the path is open. Raises ApiError UNAUTHENTICATED."""

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from offgridflow.api.formats import Form
 from offgridflow.api.problems import ApiError, Code, FieldProblem
 from offgridflow.api.service import Question
+from offgridflow.api.targets import MOST_BYTES
 from offgridflow.reports.reported import REPORTED_KEYS
 from offgridflow.reports.scope import GroupKey
 
@@ -17,8 +18,8 @@ _DATE: Final = r"^(19|20)\d{2}-(0[1-9]|1[0-2])(-(0[1-9]|1\d|2[0-8]|29|30|31))?$"
 
 Day = Annotated[str, StringConstraints(pattern=_DATE)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-MOST_CHARACTERS: Final = 8192
-"""Of a name: what an address may hold (``guard``), so that every name of a bill that fits one can be asked for."""
+MOST_CHARACTERS: Final = MOST_BYTES
+"""Of a name: what an address may hold, so that every name of a bill that fits one can be asked for."""
 Filter = Annotated[str, StringConstraints(pattern=r"^[a-z_]+(:[^=]{1,512})?=[^\x00]*$", max_length=MOST_CHARACTERS)]
 Values = list[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=MOST_CHARACTERS)]]
 LongName = Annotated[str, StringConstraints(min_length=1, max_length=MOST_CHARACTERS)]

@@ -5,7 +5,8 @@ from urllib.parse import quote, urlsplit
 
 LOGIN: Final = "/login"
 HOME: Final = "/"
-_LONGEST_BYTES: Final = 8192
+MOST_BYTES: Final = 8192
+"""Of an address, path and query: a longer one is refused (``guard``)."""
 _LAST_CONTROL, _DELETE = 0x20, 0x7F
 
 
@@ -32,4 +33,4 @@ def login_to(path: bytes, query: bytes) -> str:
     """Return the address of the login that leads on to a path and query, as they came; to the overview if too long."""
     target = local_target("?".join(filter(None, (path.decode("latin-1"), query.decode("latin-1")))))
     address = LOGIN if target == HOME else f"{LOGIN}?next={quote(target, safe='/')}"
-    return address if len(address) <= _LONGEST_BYTES else LOGIN
+    return address if len(address) <= MOST_BYTES else LOGIN

@@ -239,11 +239,9 @@ async def _watch(parts: Parts) -> None:
     """Look for new versions; one that cannot be read now may be soon: until then readyz, page and metrics say so."""
     store, told = parts.service.store, ""
     while True:
-        try:
+        with contextlib.suppress(*UNREADABLE):  # the store holds why
             await asyncio.to_thread(store.refresh)
-            now = ""
-        except UNREADABLE as error:
-            now = str(error).partition("\n")[0]
+        now = store.trouble.sentence if store.trouble else ""
         if now != told:
             told = now
             _logger.warning("the newest version of the ledger %s", f"cannot be read: {now}" if now else "is read again")

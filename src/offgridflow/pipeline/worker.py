@@ -197,8 +197,9 @@ def _found(
 
 def _reports_of(sources: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Return the names of the sources that are providers' own reports."""
-    own = {name for name, table in sources.items() if table.get("type") in names()}
-    return {name for name in own if isinstance(kind(str(sources[name]["type"])), ReportKind)}
+    known = names()
+    types = {name: str(table["type"]) for name, table in sources.items() if table.get("type") in known}
+    return {name for name, each in types.items() if isinstance(kind(each), ReportKind)}
 
 
 def keep(

@@ -34,13 +34,14 @@ _GPUS: Final = (
     ("a100", "NVIDIA A100"),
     ("t4", "NVIDIA T4"),
 )
+_SIZES: Final = "mini|nano|pro|codex|chat|max|luna|sol|terra|astra"
 _MODEL: Final = re.compile(
-    r"(gpt ?-?(?:3\.5|35|4o|4\.1|4|[56](?:\.\d)?)(?:[ -]?(?:turbo|mini|nano|pro|codex|chat|max|luna|sol|terra|astra))*"
+    rf"(gpt ?-?(?:3\.5|35|4o|4\.1|4|[56](?:\.\d)?)(?:[ -]?(?:turbo|{_SIZES}))*"
     r"|o[134](?:[ -]?mini)?"
     r"|mistral[ -][a-z]+|llama[ -]?[\d.]+)",
 )
 _FAMILY: Final = re.compile(r"\bgpt[ -]?[56]$")
-_VERSION: Final = re.compile(r"[56](?:\.\d)?(?: (?:mini|nano|pro|codex|chat|max|luna|sol|terra|astra))*\b")
+_VERSION: Final = re.compile(rf"[56](?:\.\d)?(?: (?:{_SIZES}))*\b")
 _OUTPUT: Final = re.compile(r"\b(?:out(?:p|pt|put)?|opt|completion|generated)\b")
 _INPUT: Final = re.compile(r"\b(?:inp?|input|inpt|prompt|context)\b")
 _CACHED: Final = re.compile(r"\b(?:cached|cchd|cache)\b")
